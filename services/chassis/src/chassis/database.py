@@ -1,0 +1,217 @@
+"""The service's own PostgreSQL: one pool, one unit of work per request or message, and cheap reads.
+
+``transaction`` is the unit of work: it commits at the end of the block and rolls back on any exception, so errors
+are raised, never returned. ``read`` is for hot reads: Core rows on an autocommit connection, no BEGIN and no COMMIT.
+
+A database that cannot be reached, refuses for lack of resources or takes too long is ``DatabaseAwayError`` (503).
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from chassis.errors import UnavailableError
+from chassis.settings import DatabaseSettings
+from chassis.transactions import open_unit
+
+BeforeCommit = Callable[[AsyncSession], Awaitable[None]]
+AfterCommit = Callable[[AsyncSession], None]
+
+_AWAY_STATES = ("08", "53", "57", "40001", "40P01")
+"""SQLSTATEs after which asking again is right: connection, resources, operator intervention, serialisation.
+
+Source: PostgreSQL documentation, appendix A.
+"""
+
+
+class DatabaseAwayError(UnavailableError):
+    """The service's own database cannot answer now; asking again later is safe."""
+
+    code = "database-unavailable"
+    title = "The database cannot answer now"
+
+
+class Database:
+    """A pool of connections to one database.
+
+    ``before_commit`` hooks run inside the transaction, after the block and before COMMIT (the outbox writes its rows
+    there); ``after_commit`` hooks run once the commit has happened and must not fail.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        service: str,
+        before_commit: Sequence[BeforeCommit] = (),
+        after_commit: Sequence[AfterCommit] = (),
+    ) -> None:
+        self.settings = settings
+        self.service = service
+        self.before_commit = list(before_commit)
+        self.after_commit = list(after_commit)
+        self.engine = create_engine(settings, service=service)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def direct_url(self) -> str:
+        """Where to connect for a session of one's own: never a transaction pooler."""
+        return (self.settings.direct_url or self.settings.url).get_secret_value()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Close the pool at the end. Connections open on first use: the service starts without its database."""
+        try:
+            yield
+        finally:
+            await self.engine.dispose()
+
+    async def check(self) -> None:
+        """Ask the database the shortest question.
+
+        Raises:
+            DatabaseAwayError: It does not answer.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Open one unit of work; commit at the end of the block, roll back if it raises.
+
+        Raises:
+            DatabaseAwayError: The database could not be reached, or went away before the commit was certain.
+        """
+        async with self._sessions() as session:
+            open_unit.set(True)
+            try:
+                with _away_as_unavailable():
+                    async with session.begin():
+                        await _connected(session)
+                        yield session
+                        for prepare in self.before_commit:
+                            await prepare(session)
+            finally:
+                open_unit.set(False)
+        for announce in self.after_commit:
+            announce(session)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection on which every statement is its own transaction.
+
+        Raises:
+            DatabaseAwayError: The database could not be reached, or went away.
+        """
+        with _away_as_unavailable():
+            try:
+                connection = await self._reading.connect()
+            except OSError as error:
+                raise DatabaseAwayError from error
+            try:
+                yield connection
+            finally:
+                await connection.close()
+
+
+def create_engine(settings: DatabaseSettings, *, service: str, direct: bool = False) -> AsyncEngine:
+    """Make an engine whose pool never holds more than ``pool_size`` connections (one for a ``direct`` engine)."""
+    url = (direct and settings.direct_url) or settings.url
+    pooled = settings.behind_pgbouncer and not direct
+    connect_args: dict[str, Any] = {"timeout": 5, "server_settings": {"application_name": service}}
+    if pooled:
+        # A transaction pooler hands each transaction another session: nothing may be remembered in one.
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    else:
+        milliseconds = str(int(settings.statement_timeout_seconds * 1000))
+        connect_args["server_settings"] |= {"jit": "off"}
+        if not direct:
+            connect_args["server_settings"] |= {
+                "statement_timeout": milliseconds,
+                "idle_in_transaction_session_timeout": milliseconds,
+            }
+    engine = create_async_engine(
+        url.get_secret_value(),
+        pool_size=1 if direct else settings.pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        connect_args=connect_args,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Make the pool replace a connection that the server has closed; asyncpg knows without a round trip."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+async def _connected(session: AsyncSession) -> None:
+    """Check a connection out now, so that only this line can meet a bare OSError from connecting."""
+    try:
+        await session.connection()
+    except OSError as error:
+        raise DatabaseAwayError from error
+
+
+class _away_as_unavailable:  # noqa: N801 - reads as a verb at its only uses
+    """Turn what means "the database is away" into ``DatabaseAwayError``; a plain class costs less than a generator."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and _is_away(error)):
+            raise DatabaseAwayError from error
+
+
+def _is_away(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or (isinstance(state, str) and state.startswith(_AWAY_STATES))
+
+
+def violated_constraint(error: IntegrityError) -> str | None:
+    """Return the name of the constraint that was violated, so that a repository can raise its domain error."""
+    cause = getattr(error.orig, "__cause__", None)
+    name = getattr(cause, "constraint_name", None)
+    return name if isinstance(name, str) else None
+
+
+def lock_key(name: str) -> int:
+    """Return the 64-bit key of a named advisory lock; a database is one service's, so names need no prefix."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+def unit_of_work_open() -> bool:
+    """Tell whether this task holds a transaction open; network calls are refused then."""
+    return open_unit.get()
+
+
+def database_of(request: Request) -> Database:
+    """Return the service's database."""
+    database: Database = request.app.state.database
+    return database
+
+
+DatabaseDep = Annotated[Database, Depends(database_of)]
+
+
+async def unit_of_work(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    """Give a request its unit of work; it commits before the answer is sent (``scope="function"``)."""
+    async with database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(unit_of_work, scope="function")]
+"""The request's unit of work. FastAPI's default scope would commit after the answer was sent."""
