@@ -1,0 +1,117 @@
+# The front door: `make` lists what there is. Longer scripts are in hack/, versions in versions.env.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+include versions.env
+export PYTHON_MINIMUM UV_VERSION
+
+# An interpreter to use instead of the first one on PATH that is new enough.
+PYTHON ?=
+export PYTHON
+# What is passed on to the program behind `make run`, `make test`, `make lint`.
+ARGS ?=
+# One row of `make bench`, by name.
+ONLY ?=
+# How many test processes run at once.
+JOBS ?= 2
+
+# The interpreter of .venv, never a script of it: those hold an absolute path, which may hold a space.
+python := .venv/bin/python
+services := $(sort $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml))))
+
+##@ Run
+
+.PHONY: run
+run: .installed-run ## Start the whole system on this machine: http://127.0.0.1:8000 (ARGS='--port 9000')
+	@exec $(python) -m tradewind up $(ARGS)
+
+.PHONY: doctor
+doctor: .installed-run ## Say whether this machine has what Tradewind needs
+	@$(python) -m tradewind doctor $(ARGS)
+
+##@ Check
+
+.PHONY: check
+check: lint verify test ## Everything CI asks for: lint, verify, test
+
+.PHONY: test
+test: .installed-dev ## Run the tests (ARGS='-k refresh services/auth', JOBS=4)
+	@$(python) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+.PHONY: fuzz
+fuzz: export FUZZ_SECONDS := $(or $(value SECONDS),300)
+fuzz: .installed-dev ## Throw generated requests at every service (SECONDS=300)
+	@$(python) -m pytest -n $(JOBS) --dist loadgroup tests/fuzz $(ARGS)
+
+.PHONY: lint
+lint: .installed-dev ## Check style, types and who imports whom
+	@$(python) -m ruff format --check .
+	@$(python) -m ruff check .
+	@$(python) -m mypy
+	@$(python) hack/imports.py
+
+.PHONY: format
+format: .installed-dev ## Rewrite the sources the way `make lint` wants them
+	@$(python) -m ruff format .
+	@$(python) -m ruff check --fix .
+
+##@ Generated files
+
+.PHONY: generate
+generate: generate-routes generate-openapi generate-events generate-benchmarks ## Write every generated file anew
+
+.PHONY: verify
+verify: verify-routes verify-openapi verify-events verify-benchmarks verify-requirements ## Say which generated file is not current
+
+.PHONY: generate-routes verify-routes
+generate-routes: .installed-dev ## Gateway routes and auth's clients and scopes, from every service.yaml
+	@$(python) hack/generate.py
+verify-routes: .installed-dev
+	@$(python) hack/generate.py --check
+
+.PHONY: generate-openapi verify-openapi
+generate-openapi: .installed-dev ## Each service's openapi.json; a breaking change is refused
+	@for service in $(services); do SERVICE=$$service $(python) -m chassis openapi; done
+verify-openapi: .installed-dev
+	@for service in $(services); do SERVICE=$$service $(python) -m chassis openapi --check; done
+
+.PHONY: generate-events verify-events
+generate-events: .installed-dev ## Schemas of the events each service tells; a breaking change is refused
+	@for service in $(services); do SERVICE=$$service $(python) -m chassis schemas; done
+verify-events: .installed-dev
+	@for service in $(services); do SERVICE=$$service $(python) -m chassis schemas --check; done
+
+.PHONY: requirements verify-requirements
+requirements: ## Compile requirements/ from the pyprojects (needs uv)
+	@hack/requirements.sh
+verify-requirements: .installed-dev
+	@$(python) hack/pins.py
+
+##@ Measure
+
+.PHONY: bench
+bench: .installed-dev ## Print each row of docs/benchmarks.md, measured here (ONLY=gateway)
+	@$(python) -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+##@ Keep house
+
+.PHONY: clean
+clean: ## Remove caches and build output; .venv and the local system's data stay
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List what make can do
+	@awk 'BEGIN { FS = ":.*## "; print "make <task>" } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: .installed-run .installed-dev
+.installed-run:
+	@hack/install.sh run
+.installed-dev:
+	@hack/install.sh dev
