@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chassis import embedded
+from chassis import embedded, unprivileged
 from chassis.children import free_ports
 from chassis.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServerError
 
@@ -39,6 +40,10 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "Z"
+
+
+def owner_of(pid: int | None) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid
 
 
 def eventually(what: Callable[[], bool], *, seconds: float = 10) -> bool:
@@ -148,17 +153,77 @@ time.sleep(600)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
-def test_servers_die_with_a_killed_parent_and_start_again(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+def assert_servers_die_with_their_parent(program: str, folder: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pids = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(pids) == 2
-    assert [state_of(pid) for pid in pids] != ["Z", "Z"]
+    assert "Z" not in [state_of(pid) for pid in pids]
     parent.kill()
     parent.wait()
     parent.stdout.close()
     assert eventually(lambda: [state_of(pid) for pid in pids] == ["Z", "Z"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
+def test_servers_die_with_a_killed_parent_and_start_again(tmp_path: Path) -> None:
+    assert_servers_die_with_their_parent(PARENT, tmp_path)
     with EmbeddedPostgres(tmp_path / "postgres") as postgres, EmbeddedNats(tmp_path / "nats") as nats:
         assert postgres.answers()
         assert nats.answers()
+
+
+SERVER = """
+import os, pathlib, sys
+from chassis import unprivileged
+if os.geteuid() == 0:
+    unprivileged.enter_user_namespace()
+assert os.geteuid() != 0
+from chassis.embedded import EmbeddedPostgres
+with EmbeddedPostgres(pathlib.Path(sys.argv[1])) as postgres:
+    print(postgres.answers())
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not unprivileged.user_namespaces_work(), reason="root cannot become an ordinary user here"
+)
+def test_ordinary_user_runs_postgres(tmp_path: Path) -> None:
+    said = subprocess.run([sys.executable, "-c", SERVER, str(tmp_path / "postgres")], capture_output=True, check=True)
+    assert said.stdout == b"True\n"
+
+
+@pytest.fixture
+def no_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root runs PostgreSQL as somebody else")
+    monkeypatch.setattr(unprivileged, "user_namespaces_work", lambda: False)
+
+
+@pytest.fixture
+def open_folder(no_namespaces: None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tradewind ") as folder:
+        Path(folder).chmod(0o711)
+        if unprivileged.unreachable(embedded.find_postgres(), unprivileged.NOBODY):
+            pytest.skip("nobody may not enter the folder of the binaries")
+        yield Path(folder)
+
+
+async def test_without_namespaces_root_runs_postgres_as_nobody(open_folder: Path) -> None:
+    with EmbeddedPostgres(open_folder / "postgres") as server:
+        assert owner_of(server.pid) == unprivileged.NOBODY
+        assert await ask(server, "SELECT 1") == 1
+    with EmbeddedPostgres(open_folder / "postgres") as again:
+        assert await ask(again, "SELECT 1") == 1
+
+
+def test_folder_that_nobody_may_not_enter_is_named_in_one_sentence(open_folder: Path) -> None:
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(EmbeddedServerError, match=f"may not enter {closed}: run as an ordinary user"):
+        EmbeddedPostgres(closed / "postgres").start()
+
+
+def test_postgres_run_as_nobody_dies_with_a_killed_parent(open_folder: Path) -> None:
+    without = "from chassis import unprivileged; unprivileged.user_namespaces_work = lambda: False\n"
+    assert_servers_die_with_their_parent(without + PARENT, open_folder)
