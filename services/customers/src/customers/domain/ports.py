@@ -1,0 +1,65 @@
+"""What the domain needs from outside; ``data`` supplies it, tests supply fakes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from customers.domain.customers import Customer
+from customers.domain.tiers import Tier
+from customers.domain.views import AddressView, CustomerView
+
+
+class CustomerRepository(Protocol):
+    """Customers to be changed: each comes with its addresses, and is nobody else's until the unit of work ends."""
+
+    async def get(self, customer_id: UUID) -> Customer:
+        """Return the customer, also a closed one.
+
+        Raises:
+            CustomerNotFoundError: There was never one with this id.
+        """
+        ...
+
+    async def get_or_add(self, customer_id: UUID) -> Customer:
+        """Return the customer, also a closed one; a new one if nobody has the id. Any number may ask at once."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """What one request or message changes, all or nothing. Whoever opened it commits it."""
+
+    @property
+    def customers(self) -> CustomerRepository:
+        """The customers within this unit of work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFilter:
+    """Which customers to list; None leaves a criterion out. Capitals in addresses make no difference."""
+
+    email_prefix: str | None = None
+    tier: Tier | None = None
+    registered_from: datetime | None = None
+    registered_before: datetime | None = None
+
+
+class CustomerDirectory(Protocol):
+    """Customers to be looked at: rows of what is committed, without those whose account is closed."""
+
+    async def find(self, customer_id: UUID) -> CustomerView | None:
+        """Return the customer, or None."""
+        ...
+
+    async def find_by(self, criteria: CustomerFilter, *, after: UUID | None, limit: int) -> list[CustomerView]:
+        """Return up to ``limit`` customers, newest account first, that come behind the one with id ``after``."""
+        ...
+
+    async def find_address(self, customer_id: UUID, address_id: UUID) -> AddressView | None:
+        """Return the address if it is in this customer's address book, or None."""
+        ...
+
+    async def find_addresses(self, customer_id: UUID, *, after: UUID | None, limit: int) -> list[AddressView]:
+        """Return up to ``limit`` of the customer's addresses, oldest first, that come behind ``after``."""
+        ...

@@ -1,0 +1,79 @@
+"""What readers see: one row each, flat, in the order the columns are selected."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from customers.domain.addresses import Address
+from customers.domain.customers import Customer
+from customers.domain.tiers import Tier
+
+
+class CustomerView(NamedTuple):
+    """A customer as it is read; its fields mean what the parts of ``Customer`` mean."""
+
+    id: UUID
+    version: int
+    email: str | None
+    name: str | None
+    phone: str | None
+    locale: str | None
+    marketing: bool
+    newsletter: bool
+    currency: str | None
+    language: str | None
+    tier: Tier
+    registered_at: datetime | None
+
+    @classmethod
+    def of(cls, customer: Customer) -> "CustomerView":
+        """Show a customer as it stands."""
+        return cls(
+            id=customer.id,
+            version=customer.version,
+            email=customer.email,
+            name=customer.profile.name,
+            phone=customer.profile.phone,
+            locale=customer.profile.locale,
+            marketing=customer.preferences.marketing,
+            newsletter=customer.preferences.newsletter,
+            currency=customer.preferences.currency,
+            language=customer.preferences.language,
+            tier=customer.tier,
+            registered_at=customer.registered_at,
+        )
+
+
+class AddressView(NamedTuple):
+    """An address as it is read."""
+
+    id: UUID
+    version: int
+    recipient: str
+    line1: str
+    line2: str | None
+    city: str
+    region: str | None
+    postal_code: str | None
+    country: str
+    phone: str | None
+    default_shipping: bool
+    default_billing: bool
+
+    @classmethod
+    def of(cls, address: Address) -> "AddressView":
+        """Show an address as it stands."""
+        return cls(
+            id=address.id,
+            version=address.version,
+            recipient=address.postal.recipient,
+            line1=address.postal.line1,
+            line2=address.postal.line2,
+            city=address.postal.city,
+            region=address.postal.region,
+            postal_code=address.postal.postal_code,
+            country=address.postal.country,
+            phone=address.postal.phone,
+            default_shipping=address.defaults.shipping,
+            default_billing=address.defaults.billing,
+        )

@@ -1,0 +1,49 @@
+"""Fakes and examples for every kind of test of this service."""
+
+from uuid import UUID
+
+import pytest
+
+from customers.domain.addresses import PostalAddress
+from customers.domain.customers import Customer, CustomerNotFoundError
+
+
+class FakeCustomerRepository:
+    """Customers in a dictionary; nobody else is ever waiting for them."""
+
+    def __init__(self) -> None:
+        self._customers: dict[UUID, Customer] = {}
+
+    async def get(self, customer_id: UUID) -> Customer:
+        if customer_id not in self._customers:
+            raise CustomerNotFoundError
+        return self._customers[customer_id]
+
+    async def get_or_add(self, customer_id: UUID) -> Customer:
+        return self._customers.setdefault(customer_id, Customer(customer_id))
+
+
+class FakeUnitOfWork:
+    """A unit of work in memory: what was changed is changed."""
+
+    def __init__(self) -> None:
+        self.customers = FakeCustomerRepository()
+
+
+@pytest.fixture
+def uow() -> FakeUnitOfWork:
+    return FakeUnitOfWork()
+
+
+@pytest.fixture
+def home() -> PostalAddress:
+    return PostalAddress(
+        recipient="Ada Lovelace",
+        line1="12 St James's Square",
+        line2=None,
+        city="London",
+        region=None,
+        postal_code="SW1Y 4JH",
+        country="GB",
+        phone="+442079460000",
+    )
