@@ -6,7 +6,8 @@ A service declares one class from these groups::
         database: DatabaseSettings      # DATABASE__URL, DATABASE__DIRECT_URL, ...
         broker: BrokerSettings          # BROKER__URL, ...
 
-What differs between environments has no default: a wrong pod dies at start, with a sentence (``load``).
+What differs between environments has no default: a wrong pod dies at start, with a sentence (``load``). Such a setting
+carries an example instead, which also lets tools build a service that never runs (``example``).
 """
 
 import sys
@@ -32,7 +33,7 @@ class DatabaseSettings(Group):
     Both are spelled ``postgresql+asyncpg://``.
     """
 
-    url: SecretStr
+    url: Annotated[SecretStr, Field(examples=["postgresql+asyncpg://orders:secret@127.0.0.1:5432/orders"])]
     direct_url: SecretStr | None = None
     pool_size: Annotated[int, Field(ge=1, le=100)] = 5
     behind_pgbouncer: bool = False
@@ -40,25 +41,30 @@ class DatabaseSettings(Group):
 
 
 class BrokerSettings(Group):
-    """The NATS server: address, and this service's own user."""
+    """The NATS server (several addresses: with commas), this service's own user, and what its stream may hold.
 
-    url: str
+    The server reserves ``stream_max_bytes``; a full stream refuses new events, which then wait in the outbox.
+    """
+
+    url: Annotated[str, Field(examples=["nats://127.0.0.1:4222"])]
     user: str | None = None
     password: SecretStr | None = None
+    stream_max_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
 
 
 class TokenSettings(Group):
     """Whose access tokens are accepted, and where the keys to verify them are."""
 
-    issuer: str
-    jwks_url: str
+    issuer: Annotated[str, Field(examples=["http://127.0.0.1:8000"])]
+    jwks_url: Annotated[str, Field(examples=["http://auth/.well-known/jwks.json"])]
 
 
 class ClientSettings(Group):
     """This service's own OAuth client, for calls to its peers."""
 
-    token_url: str
-    secret: SecretStr
+    token_url: Annotated[str, Field(examples=["http://auth/v1/oauth/token"])]
+    secret: Annotated[SecretStr, Field(examples=["secret"])]
 
 
 class LogSettings(Group):
@@ -87,7 +93,7 @@ class ServiceSettings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    environment: Literal["development", "production"]
+    environment: Annotated[Literal["development", "production"], Field(examples=["development"])]
     host: str = "127.0.0.1"
     port: Port = 8000
     metrics_port: Port = 9090
@@ -114,3 +120,26 @@ def load(kind: type[SettingsT]) -> SettingsT:
             name = "__".join(str(part) for part in problem["loc"]).upper()
             sys.stderr.write(f"setting {name}: {problem['msg']}\n")
         raise SystemExit(2) from None
+
+
+def example(kind: type[SettingsT]) -> SettingsT:
+    """Return settings made of the examples alone, for documents and other uses that open nothing.
+
+    Raises:
+        LookupError: A required setting has no example.
+    """
+    return kind.model_validate(_examples(kind))
+
+
+def _examples(kind: type[BaseModel]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name, field in kind.model_fields.items():
+        if not field.is_required():
+            continue
+        if field.examples:
+            values[name] = field.examples[0]
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            values[name] = _examples(field.annotation)
+        else:
+            raise LookupError(f"The required setting {kind.__name__}.{name} needs examples=[...].")
+    return values

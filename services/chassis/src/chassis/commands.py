@@ -1,0 +1,216 @@
+"""The command line of every service: ``python -m chassis COMMAND``, with ``SERVICE`` naming the package."""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from chassis import contracts, logs, settings
+from chassis.app import Service, version_of
+from chassis.events import EventData
+from chassis.manifest import service_dir
+
+Result = TypeVar("Result")
+
+
+def service_name() -> str:
+    """Return ``SERVICE``, or end with a sentence."""
+    name = os.environ.get("SERVICE", "")
+    if not name:
+        raise click.UsageError("Set SERVICE to the package to run, for example SERVICE=customers.")
+    return name
+
+
+def build() -> Service:
+    """Build the service from its settings, which must be complete."""
+    name = service_name()
+    try:
+        module = importlib.import_module(f"{name}.main")
+    except ModuleNotFoundError as error:
+        if error.name not in (name, f"{name}.main"):
+            raise
+        raise click.UsageError(f"There is no service package named {name!r}.") from error
+    configured = settings.load(module.Settings)
+    logs.configure(configured.log, service=name, version=version_of(name))
+    service: Service = module.build(configured)
+    return service
+
+
+def run(job: Callable[[Service], Awaitable[Result]]) -> Result:
+    """Run ``job`` with everything the service uses opened, and nothing running beside it."""
+
+    async def within() -> Result:
+        service = build()
+        async with service.resources():
+            return await job(service)
+
+    return asyncio.run(within())
+
+
+class _Commands(click.Group):
+    """The common commands, and those the service named by ``SERVICE`` adds (``<service>.commands.COMMANDS``)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(self._own())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self._own().get(cmd_name)
+
+    def _own(self) -> dict[str, click.Command]:
+        name = os.environ.get("SERVICE", "")
+        try:
+            module = importlib.import_module(f"{name}.commands")
+        except (ModuleNotFoundError, ValueError, TypeError):
+            return {}
+        commands: list[click.Command] = module.COMMANDS
+        return {command.name or "": command for command in commands}
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run one Tradewind service, the package that SERVICE names, with settings from the environment."""
+
+
+@main.command()
+@click.option("--migrate", "prepare", is_flag=True, help="Apply migrations and create the stream first.")
+def serve(*, prepare: bool) -> None:
+    """Serve the API, with relay, consumers and jobs beside it (BACKGROUND=false leaves those to `work`)."""
+    from chassis.serving import serve as serve_service
+
+    service_name()
+    serve_service(build, prepare=prepare)
+
+
+@main.command()
+def work() -> None:
+    """Run relay, consumers and jobs without the API; metrics are served."""
+    from chassis import metrics
+
+    async def until_stopped() -> None:
+        service = build()
+        service.background.enabled = True
+        port = metrics.serve(service.settings.host, service.settings.metrics_port)
+        logs.get("work").info("working", metrics_port=port)
+        task = asyncio.create_task(service.work())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(until_stopped())
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the schema to the code's version and create the service's stream; safe to repeat."""
+
+    async def prepare() -> None:
+        await build().run_preparations()
+
+    asyncio.run(prepare())
+
+
+@main.command()
+@click.option("--since", required=True, type=click.DateTime(), help="Publish again what was sent since then (UTC).")
+def republish(since: datetime) -> None:
+    """Publish sent events again, for a stream that was lost; consumers ignore those they know."""
+    from chassis.outbox import republish as again
+
+    count = run(lambda service: again(service.app.state.database, since))
+    click.echo(f"{count} event(s) will be published again.")
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """Look at events that could not be handled, and hand them in again."""
+
+
+@dead_letters.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+def list_dead(*, as_json: bool) -> None:
+    """List dead letters, oldest first."""
+    from chassis.inbox import dead_letters as find
+
+    found = run(lambda service: find(service.app.state.database))
+    if as_json:
+        click.echo(json.dumps([each.to_json() for each in found], indent=2, default=str))
+        return
+    for each in found:
+        click.echo(f"{each.id:>8}  {each.failed_at:%Y-%m-%d %H:%M:%S}  {each.consumer}  {each.type}  {each.error}")
+    click.echo(f"{len(found)} dead letter(s).")
+
+
+@dead_letters.command("replay")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+def replay_dead(ids: tuple[int, ...], *, everything: bool) -> None:
+    """Hand dead letters in again, by id or all of them; the running service handles them."""
+    from chassis.inbox import replay
+
+    if bool(ids) == everything:
+        raise click.UsageError("Name the ids to replay, or --all.")
+    count = run(lambda service: replay(service.app.state.database, None if everything else list(ids)))
+    click.echo(f"{count} event(s) will be handled again.")
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Write services/<svc>/openapi.json; refuses a breaking change.")
+def openapi(*, write: bool) -> None:
+    """Print the OpenAPI document, or write it to where it is checked in."""
+    document = documented().app.openapi()
+    if not write:
+        click.echo(contracts.render(document), nl=False)
+        return
+    path = service_dir(service_name()) / "openapi.json"
+    _write(path, document, contracts.breaking_openapi_changes)
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Write services/<svc>/events/*.json; refuses a breaking change.")
+def schemas(*, write: bool) -> None:
+    """Print the JSON Schemas of the events this service tells, or write them to where they are checked in."""
+    name = service_name()
+    published: tuple[type[EventData], ...] = importlib.import_module(f"{name}.events").PUBLISHED
+    for event in published:
+        schema = event_schema(name, event)
+        if write:
+            path = service_dir(name) / "events" / f"{event.name}.v{event.version}.json"
+            path.parent.mkdir(exist_ok=True)
+            _write(path, schema, contracts.breaking_schema_changes)
+        else:
+            click.echo(contracts.render(schema), nl=False)
+
+
+def event_schema(service: str, event: type[EventData]) -> dict[str, Any]:
+    """Return the published JSON Schema of one event's data."""
+    from chassis.manifest import event_type
+
+    identity = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": event_type(service, event.name, event.version),
+    }
+    return {**identity, **event.model_json_schema()}
+
+
+def documented() -> Service:
+    """Build the service for its documents alone: no setting is needed, nothing is opened."""
+    name = service_name()
+    module = importlib.import_module(f"{name}.main")
+    service: Service = module.build(settings.example(module.Settings))
+    return service
+
+
+def _write(path: Path, document: dict[str, Any], breaking: Callable[[Any, Any], list[str]]) -> None:
+    if path.exists() and (changes := breaking(json.loads(path.read_text()), document)):
+        for change in changes:
+            click.echo(f"{path}: {change}", err=True)
+        click.echo("Refused: this would break those who use the current version. Add a new version.", err=True)
+        sys.exit(1)
+    path.write_text(contracts.render(document))

@@ -1,0 +1,75 @@
+"""The OpenAPI document, as our conventions have it: problems for errors, and no undocumented status.
+
+FastAPI documents refused input in its own shape; here every error is a ``Problem``, and what the chassis itself may
+answer on any route (401, 403, 400, 413, 503 …) is documented where it can happen.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from chassis.problems import MEDIA_TYPE, Problem
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_SENTENCES = {
+    "400": "The request cannot be understood",
+    "401": "No access token, or not a valid one",
+    "403": "The access token does not allow this",
+    "413": "The body is too large",
+    "415": "The media type is not supported",
+    "422": "The request is not acceptable",
+    "503": "Temporarily unavailable; safe to ask again",
+    "504": "The deadline has passed",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app.openapi`` produce the document, once."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = build(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI documents
+
+
+def build(app: FastAPI) -> dict[str, Any]:
+    """Return the document of ``app``."""
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= _problem_schemas()
+    for path in document["paths"].values():
+        for operation in path.values():
+            _document_errors(operation)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
+
+
+def _document_errors(operation: dict[str, Any]) -> None:
+    """Add what the chassis may answer, and put our shape in the place of FastAPI's."""
+    responses = operation.setdefault("responses", {})
+    automatic = {"503", "504"}
+    if operation.get("security"):
+        automatic |= {"401", "403"}
+    if "requestBody" in operation:
+        automatic |= {"400", "413", "422"}
+    if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
+        automatic |= {"400", "409", "422"}
+    if "422" in responses and MEDIA_TYPE not in responses["422"].get("content", {}):
+        del responses["422"]
+        automatic.add("422")
+    for status in automatic - responses.keys():
+        responses[status] = {"description": _SENTENCES.get(status, "The current state does not allow this")}
+    for status, response in responses.items():
+        if status in automatic or MEDIA_TYPE in response.get("content", {}):
+            response["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,0 +1,177 @@
+"""``Idempotency-Key``: a repeated POST has one effect and the same answer.
+
+The key's row commits with the change. An advisory transaction lock on the key tells "still running" (409 with
+``Retry-After``); another body under the same key is refused (422); a replay repeats status and ``Location`` and shows
+the resource as it is now, with ``Idempotency-Replayed: true``. Keys live 24 hours.
+
+Source: draft-ietf-httpapi-idempotency-key-header.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Any, Protocol, TypeVar
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import tables
+from chassis.database import SessionDep, lock_key
+from chassis.errors import ConflictError, InvalidError, MalformedError
+
+LIFETIME = timedelta(hours=24)
+
+
+class IdempotencyInProgressError(ConflictError):
+    """The first request with this key is still running; ask again."""
+
+    code = "idempotency-in-progress"
+    title = "A request with this key is still running"
+
+
+class IdempotencyKeyReusedError(InvalidError):
+    """The key was used before, for something else."""
+
+    code = "idempotency-key-reused"
+    title = "The idempotency key was used for another request"
+
+
+class IdempotencyKeyRequiredError(MalformedError):
+    """This route moves money, stock or an order, so it has to be repeatable."""
+
+    code = "idempotency-key-required"
+    title = "An idempotency key is required"
+
+
+class Identified(Protocol):
+    """Anything with an ``id``."""
+
+    @property
+    def id(self) -> Any:
+        """What it is found again by."""
+        ...
+
+
+Made = TypeVar("Made", bound=Identified)
+
+
+class Once:
+    """What a route calls instead of making the resource itself.
+
+    ::
+
+        async def create_address(body: AddressIn, once: Idempotent, ...) -> Address:
+            return await once(lambda: addresses.add(body), again=addresses.get, location="/v1/.../{id}")
+    """
+
+    def __init__(self, request: Request, response: Response, session: AsyncSession, key: str | None) -> None:
+        self._request = request
+        self._response = response
+        self._session = session
+        self._key = key
+
+    async def __call__(
+        self,
+        make: Callable[[], Awaitable[Made]],
+        *,
+        again: Callable[[str], Awaitable[Made]],
+        location: str | None = None,
+    ) -> Made:
+        """Make the resource, or show the one that the first request with this key made.
+
+        Args:
+            make: Makes it, in the request's unit of work.
+            again: Finds it by the ``str`` of its id, as it is now.
+            location: Its path, with ``{id}`` in it; answered as ``Location``.
+
+        Raises:
+            IdempotencyInProgressError: The first request has not ended.
+            IdempotencyKeyReusedError: The key came with another body.
+        """
+        if self._key is None:
+            made = await make()
+            self._point_to(location, str(made.id))
+            return made
+        digest = hashlib.sha256(await self._request.body()).digest()
+        await self._lock()
+        if stored := await self._stored():
+            if stored.body_hash != digest:
+                raise IdempotencyKeyReusedError("Its first request had another body. Use a new key.")
+            self._response.status_code = stored.status
+            self._response.headers.update({**stored.headers, "idempotency-replayed": "true"})
+            return await again(stored.resource)
+        made = await make()
+        self._point_to(location, str(made.id))
+        await self._store(digest, str(made.id))
+        return made
+
+    def _point_to(self, location: str | None, resource: str) -> None:
+        if location is not None:
+            self._response.headers["location"] = location.format(id=resource)
+
+    def _identity(self) -> dict[str, str]:
+        return {
+            "principal": self._request.scope.get("principal", "anonymous"),
+            "method": self._request.method,
+            "path": self._request.url.path,
+            "key": self._key or "",
+        }
+
+    async def _lock(self) -> None:
+        name = "\n".join(("idempotency", *self._identity().values()))
+        if not await self._session.scalar(select(func.pg_try_advisory_xact_lock(lock_key(name)))):
+            raise IdempotencyInProgressError(retry_after_seconds=1)
+
+    async def _stored(self) -> Any:
+        row = tables.idempotency_keys
+        found = await self._session.execute(
+            select(row.c.body_hash, row.c.status, row.c.headers, row.c.resource)
+            .filter_by(**self._identity())
+            .where(row.c.created_at > func.now() - LIFETIME)
+        )
+        return found.one_or_none()
+
+    async def _store(self, digest: bytes, resource: str) -> None:
+        location = self._response.headers.get("location")
+        kept = {
+            "body_hash": digest,
+            "status": self._response.status_code or self._request.scope["route"].status_code or 200,
+            "headers": {"location": location} if location else {},
+            "resource": resource,
+            "created_at": func.now(),
+        }
+        await self._session.execute(
+            insert(tables.idempotency_keys)
+            .values(**self._identity(), **kept)
+            .on_conflict_do_update(constraint=tables.idempotency_keys.primary_key, set_=kept)
+        )
+
+
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes the request safe to repeat for 24 hours: the same key and body have one effect.",
+    ),
+]
+
+
+async def once_per_key(request: Request, response: Response, session: SessionDep, key: _Key = None) -> Once:
+    """Offer idempotency: a request without a key is simply made."""
+    return Once(request, response, session, key)
+
+
+async def once_per_required_key(request: Request, response: Response, session: SessionDep, key: _Key = None) -> Once:
+    """Insist on a key, for what moves money or stock, or makes an order."""
+    if key is None:
+        raise IdempotencyKeyRequiredError("Send Idempotency-Key, a new one per thing you want to happen.")
+    return Once(request, response, session, key)
+
+
+Idempotent = Annotated[Once, Depends(once_per_key)]
+IdempotentAlways = Annotated[Once, Depends(once_per_required_key)]
