@@ -12,6 +12,7 @@ Source: prctl(2), PR_SET_PDEATHSIG.
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_PORTS = range(20_000, 32_000)
 
 
 def die_with_parent(death_signal: signal.Signals = signal.SIGKILL, *, parent: int | None = None) -> None:
@@ -94,9 +96,20 @@ def stop(process: subprocess.Popen[bytes], *signals: signal.Signals, seconds_eac
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many different TCP ports of 127.0.0.1 that nobody listens on at this moment."""
-    with ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return so many different TCP ports of 127.0.0.1 that nobody listens on at this moment.
+
+    They lie below those that the kernel gives to outgoing connections, so that none of these takes one while the
+    server that it was chosen for is being started again.
+
+    Raises:
+        OSError: There are not so many.
+    """
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in random.sample(_PORTS, len(_PORTS)):
+            if len(found) == count:
+                return found
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+    raise OSError(f"no {count} free ports")

@@ -51,6 +51,7 @@ class EmbeddedServer(ABC):
     Args:
         folder: Holds all it writes; created with mode 0700.
         port: 0 takes a free one, which is known after ``launch``.
+        log: What it says is added to this file, by default ``server.log`` in the folder.
         ready_seconds: How long it may take to answer, recovery after a crash included.
     """
 
@@ -58,10 +59,11 @@ class EmbeddedServer(ABC):
     death_signal: signal.Signals
     stop_signals: tuple[signal.Signals, ...]
 
-    def __init__(self, folder: Path, *, port: int = 0, ready_seconds: float = 60) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, log: Path | None = None, ready_seconds: float = 60) -> None:
         self.folder = folder.absolute()
         self.port = port
-        self.log = self.folder / "server.log"
+        self.log = (log or self.folder / "server.log").absolute()
+        self._log_begins_at = 0
         self._any_port = port == 0
         self._attempts = _ATTEMPTS if port == 0 else 1
         self._ready_seconds = ready_seconds
@@ -152,7 +154,8 @@ class EmbeddedServer(ABC):
             [self.port] = children.free_ports(1)
         identity = self._identity()
         try:
-            with self.log.open("wb") as log:
+            with self.log.open("ab") as log:
+                self._log_begins_at = log.tell()
                 self._process = children.spawn(
                     self._command(),
                     environment=_environment(),
@@ -166,7 +169,11 @@ class EmbeddedServer(ABC):
             raise EmbeddedServerError(f"{self.title} cannot be run: {error}.") from error
 
     def _log_text(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        """Return what this process has said, without what its predecessors had."""
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(self._log_begins_at)
+            return log.read().decode(errors="replace")
+        return ""
 
     def _port_is_taken(self) -> bool:
         return "address already in use" in self._log_text().lower()
@@ -184,6 +191,7 @@ class EmbeddedPostgres(EmbeddedServer):
         folder: See ``EmbeddedServer``.
         port: See ``EmbeddedServer``.
         synchronous_commit: False commits several times faster and loses the last moments at a crash: throw-away only.
+        log: See ``EmbeddedServer``.
         binaries: The folder with ``postgres`` and ``initdb``; by default ``find_postgres`` looks for it.
         ready_seconds: See ``EmbeddedServer``.
     """
@@ -198,10 +206,11 @@ class EmbeddedPostgres(EmbeddedServer):
         *,
         port: int = 0,
         synchronous_commit: bool = True,
+        log: Path | None = None,
         binaries: Path | None = None,
         ready_seconds: float = 60,
     ) -> None:
-        super().__init__(folder, port=port, ready_seconds=ready_seconds)
+        super().__init__(folder, port=port, log=log, ready_seconds=ready_seconds)
         self.data = self.folder / "data"
         self._synchronous_commit = synchronous_commit
         self._binaries = binaries
@@ -343,6 +352,7 @@ class EmbeddedNats(EmbeddedServer):
         folder: See ``EmbeddedServer``.
         port: See ``EmbeddedServer``.
         config: More lines for its configuration file, such as an ``authorization`` block; the file is ours only.
+        log: See ``EmbeddedServer``.
         binary: The program; by default ``find_nats`` looks for it.
         ready_seconds: See ``EmbeddedServer``.
     """
@@ -357,10 +367,11 @@ class EmbeddedNats(EmbeddedServer):
         *,
         port: int = 0,
         config: str = "",
+        log: Path | None = None,
         binary: Path | None = None,
         ready_seconds: float = 60,
     ) -> None:
-        super().__init__(folder, port=port, ready_seconds=ready_seconds)
+        super().__init__(folder, port=port, log=log, ready_seconds=ready_seconds)
         self._config = config
         self._binary = binary
         self._name = f"tradewind-{secrets.token_hex(4)}"
