@@ -1,3 +1,16 @@
-"""Gives every test the fixtures of ``chassis.testing``."""
+"""Gives every test the fixtures of ``chassis.testing``, and keeps unit tests off the network."""
+
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ("chassis.testing",)
+
+_REPOSITORY = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Block sockets in whatever lies below a ``tests/unit``; event loops keep their local pairs (Unix sockets)."""
+    for item in items:
+        if "tests/unit/" in item.path.relative_to(_REPOSITORY).as_posix():
+            item.add_marker(pytest.mark.disable_socket)
