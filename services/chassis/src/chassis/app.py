@@ -37,6 +37,8 @@ Check = Callable[[], Awaitable[None]]
 Loop = Callable[[], Coroutine[Any, Any, None]]
 Job = Callable[[], Awaitable[object]]
 
+_HOUR = 3600
+
 
 @dataclass(frozen=True)
 class _Resource:
@@ -79,6 +81,7 @@ class Service:
             access_sample=settings.log.access_sample,
             tracing_ratio=settings.tracing.ratio if settings.tracing.otlp_endpoint else None,
             request_timeout_seconds=settings.request_timeout_seconds,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def _make_app(self, title: str) -> FastAPI:
@@ -90,7 +93,6 @@ class Service:
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
-            max_body_size=self.settings.max_body_bytes,
             telemetry=tracing.configure(self.settings.tracing, service=self.name, version=self.version),
         )
         app.add_middleware(CompressionMiddleware)
@@ -132,27 +134,31 @@ class Service:
         from chassis.database import Database
         from chassis.migrations import SchemaCheck, migrate
         from chassis.outbox import Writer
-        from chassis.retention import purge
+        from chassis.retention import PURGES
 
-        database = Database(settings, service=self.name, before_commit=[Writer(service=self.name, publish=publish)])
+        writer = Writer(service=self.name, publish=publish)
+        database = Database(settings, service=self.name, before_commit=[writer], after_commit=[writer.announce])
         self.app.state.database = database
+        self.app.state.outbox = writer
         self.open("database", database.lifespan, check=database.check)
+        self.open("outbox", lambda: writer.lifespan(database))
         self.probes.add("schema", SchemaCheck(database, self.folder))
         self.prepare("migrations", lambda: migrate(settings, self.name, self.folder))
-        self.every("retention", 3600, lambda: purge(database))
+        for name, purge in PURGES.items():
+            self.every(name, _HOUR, partial(purge, database))
         return database
 
     def use_broker(self, settings: BrokerSettings) -> "EventBus":
         """Connect the service to the event bus, and its outbox to its stream."""
         from chassis.nats_bus import NatsBus
-        from chassis.outbox import Relay
+        from chassis.relay import Relay
 
-        bus = NatsBus(settings, service=self.name)
+        bus = NatsBus(settings, self.name)
         self.app.state.bus = bus
         self.open("broker", bus.lifespan)
         if self.manifest.owns.stream:
             database: Database = self.app.state.database
-            relay = Relay(database, bus)
+            relay = Relay(database, bus, self.app.state.outbox)
             self.run("relay", relay.run)
             self.prepare("stream", self._prepare_stream)
         return bus
@@ -173,7 +179,7 @@ class Service:
         inbox = Inbox(database, consumer, handler)
         for heard in self.manifest.hears:
             if heard.consumer == consumer:
-                loop = partial(bus.consume, Consumer.of(heard), inbox.handle)
+                loop = partial(inbox.consume, bus, Consumer.of(heard))
                 self.run(f"consumer-{consumer}-{heard.service}", loop)
         self.run(f"retries-{consumer}", inbox.retry)
 

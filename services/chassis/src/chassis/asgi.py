@@ -1,4 +1,4 @@
-"""The one middleware around a service: work context, deadline, request id, metrics, access log, last resort.
+"""The one middleware around a service: context, deadline, body limit, request id, metrics, access log, last resort.
 
 Pure ASGI and outermost, so that it sees every answer, and a request costs one extra call instead of five.
 """
@@ -6,11 +6,12 @@ Pure ASGI and outermost, so that it sees every answer, and a request costs one e
 import time
 from dataclasses import replace
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import context, logs, metrics
-from chassis.errors import DeadlineExceededError, InternalError
-from chassis.problems import send_problem
+from chassis.errors import DeadlineExceededError, InternalError, ServiceError
+from chassis.problems import ContentTooLargeError, send_problem
 
 QUIET_PATHS = frozenset({"/livez", "/readyz"})
 """Probes: answered every few seconds, logged and measured never."""
@@ -27,6 +28,7 @@ class RequestMiddleware:
             has all of its lines or none. Everything else is always logged.
         tracing_ratio: Share of new traces that are sampled; a trace that comes in has decided already.
         request_timeout_seconds: The longest deadline a caller may set, and the one of a caller that sets none.
+        max_body_bytes: What a request's body may have; FastAPI's own limit answers in plain text.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class RequestMiddleware:
         access_sample: float = 1.0,
         tracing_ratio: float | None = None,
         request_timeout_seconds: float = 15.0,
+        max_body_bytes: int = 1_048_576,
     ) -> None:
         self.app = app
         self._log = logs.get("access")
         self._logged = int(access_sample * 0x100000000)
         self._traced = None if tracing_ratio is None else int(tracing_ratio * 0x100000000)
         self._timeout = request_timeout_seconds
+        self._max_body = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -49,19 +53,22 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        work = self._begin(scope)
+        found = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _INTERESTING}
+        work = self._begin(scope, found)
         answer = _Answer(send, work.request_id)
         with context.working(work):
             try:
-                await self._answer(scope, receive, answer, work)
+                refusal = self._refusal(found, work)
+                if refusal is not None and scope["type"] == "http":
+                    await send_problem(answer, refusal, scope=scope)
+                else:
+                    if b"transfer-encoding" in found:
+                        receive = _Bounded(receive, self._max_body)
+                    await self._answer(scope, receive, answer)
             finally:
                 self._finish(scope, answer, work, time.perf_counter() - started)
 
-    def _begin(self, scope: Scope) -> context.WorkContext:
-        found: dict[bytes, str] = {}
-        for name, value in scope["headers"]:
-            if name in _INTERESTING:
-                found[name] = value.decode("latin-1")
+    def _begin(self, scope: Scope, found: dict[bytes, str]) -> context.WorkContext:
         work = context.continue_trace(
             found.get(b"traceparent"),
             tracestate=found.get(b"tracestate", ""),
@@ -85,11 +92,17 @@ class RequestMiddleware:
                 patience = min(patience, int(given[:9]) / 1000)
         return patience
 
-    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", work: context.WorkContext) -> None:
+    def _refusal(self, found: dict[bytes, str], work: context.WorkContext) -> ServiceError | None:
+        """Return why the request is not even begun, or None."""
+        length = found.get(b"content-length", "0")
+        if not length.isdecimal() or int(length[:19]) > self._max_body:
+            return ContentTooLargeError(f"At most {self._max_body} bytes, please.")
+        if (work.remaining_seconds() or 0) <= 0:
+            return DeadlineExceededError("Nobody waits for this any more.")
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
-            if (work.remaining_seconds() or 0) <= 0 and scope["type"] == "http":
-                await send_problem(answer, DeadlineExceededError("Nobody waits for this any more."), scope=scope)
-                return
             await self.app(scope, receive, answer)
         except Exception:  # noqa: BLE001 - the last resort: nothing above this answers the client
             self._log.exception("unhandled error", method=scope.get("method"), path=scope["path"])
@@ -118,8 +131,33 @@ _CLIENT_CLOSED_REQUEST = 499
 """What nginx made customary for a client that went away before an answer began."""
 
 _INTERESTING = frozenset(
-    {b"traceparent", b"tracestate", b"x-request-id", b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms"}
+    {
+        b"content-length",
+        b"transfer-encoding",
+        b"traceparent",
+        b"tracestate",
+        b"x-request-id",
+        b"x-request-timeout-ms",
+        b"x-envoy-expected-rq-timeout-ms",
+    }
 )
+
+
+class _Bounded:
+    """A ``receive`` that counts a body whose length was not announced."""
+
+    __slots__ = ("_left", "_limit", "_receive")
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._left = self._limit = limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, f"At most {self._limit} bytes, please.")
+        return message
 
 
 class _Answer:

@@ -136,7 +136,7 @@ def dead_letters() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 def list_dead(*, as_json: bool) -> None:
     """List dead letters, oldest first."""
-    from chassis.inbox import dead_letters as find
+    from chassis.failures import dead_letters as find
 
     found = run(lambda service: find(service.app.state.database))
     if as_json:
@@ -152,7 +152,7 @@ def list_dead(*, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
 def replay_dead(ids: tuple[int, ...], *, everything: bool) -> None:
     """Hand dead letters in again, by id or all of them; the running service handles them."""
-    from chassis.inbox import replay
+    from chassis.failures import replay
 
     if bool(ids) == everything:
         raise click.UsageError("Name the ids to replay, or --all.")

@@ -61,7 +61,7 @@ def _document_errors(operation: dict[str, Any]) -> None:
     if operation.get("security"):
         automatic |= {"401", "403"}
     if "requestBody" in operation:
-        automatic |= {"400", "413", "422"}
+        automatic |= {"400", "413", "415", "422"}
     if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
         automatic |= {"400", "409", "422"}
     if "422" in responses and MEDIA_TYPE not in responses["422"].get("content", {}):

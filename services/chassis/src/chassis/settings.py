@@ -53,6 +53,19 @@ class BrokerSettings(Group):
     stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
 
 
+class RetrySettings(Group):
+    """How often an event is tried, the first delivery included, and the pauses in between.
+
+    A pause is random, between nothing and a bound that grows by ``growth`` each time: by default up to 1 s, 4 s, 16 s,
+    64 s, 256 s, then 300 s; after that, eight minutes on the average, the event is a dead letter.
+    """
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    first_pause_seconds: Seconds = 1
+    growth: Annotated[float, Field(ge=1, le=10)] = 4
+    longest_pause_seconds: Seconds = 300
+
+
 class TokenSettings(Group):
     """Whose access tokens are accepted, and where the keys to verify them are."""
 
@@ -106,6 +119,7 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
+    retries: RetrySettings = RetrySettings()
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
