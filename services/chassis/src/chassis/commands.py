@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -16,7 +15,7 @@ import click
 from chassis import contracts, logs, settings
 from chassis.app import Service, version_of
 from chassis.events import EventData
-from chassis.manifest import service_dir
+from chassis.manifest import event_type, service_dir
 
 Result = TypeVar("Result")
 
@@ -161,56 +160,51 @@ def replay_dead(ids: tuple[int, ...], *, everything: bool) -> None:
 
 
 @main.command()
-@click.option("--write", is_flag=True, help="Write services/<svc>/openapi.json; refuses a breaking change.")
-def openapi(*, write: bool) -> None:
-    """Print the OpenAPI document, or write it to where it is checked in."""
+@click.option("--check", is_flag=True, help="Write nothing; fail if the checked-in document is not current.")
+@click.option("--print", "show", is_flag=True, help="Print the document instead.")
+def openapi(*, check: bool, show: bool) -> None:
+    """Write the OpenAPI document to where it is checked in; a breaking change is refused."""
     document = documented().app.openapi()
-    if not write:
-        click.echo(contracts.render(document), nl=False)
+    if show:
+        click.echo(json.dumps(document, indent=2))
         return
     path = service_dir(service_name()) / "openapi.json"
-    _write(path, document, contracts.breaking_openapi_changes)
+    _settled(contracts.settle(path, document, contracts.breaking_openapi_changes, check=check))
 
 
 @main.command()
-@click.option("--write", is_flag=True, help="Write services/<svc>/events/*.json; refuses a breaking change.")
-def schemas(*, write: bool) -> None:
-    """Print the JSON Schemas of the events this service tells, or write them to where they are checked in."""
+@click.option("--check", is_flag=True, help="Write nothing; fail if a checked-in schema is not current.")
+def schemas(*, check: bool) -> None:
+    """Write the JSON Schemas of the events this service tells; a breaking change is refused."""
     name = service_name()
-    published: tuple[type[EventData], ...] = importlib.import_module(f"{name}.events").PUBLISHED
-    for event in published:
-        schema = event_schema(name, event)
-        if write:
-            path = service_dir(name) / "events" / f"{event.name}.v{event.version}.json"
-            path.parent.mkdir(exist_ok=True)
-            _write(path, schema, contracts.breaking_schema_changes)
-        else:
-            click.echo(contracts.render(schema), nl=False)
+    folder = service_dir(name) / "events"
+    try:
+        published: tuple[type[EventData], ...] = importlib.import_module(f"{name}.events").PUBLISHED
+    except ModuleNotFoundError:
+        published = ()
+    found = {f"{each.name}.v{each.version}": event_schema(name, each) for each in published}
+    _settled(contracts.settle_folder(folder, found, contracts.breaking_schema_changes, check=check))
 
 
 def event_schema(service: str, event: type[EventData]) -> dict[str, Any]:
     """Return the published JSON Schema of one event's data."""
-    from chassis.manifest import event_type
-
-    identity = {
+    return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": event_type(service, event.name, event.version),
+        **event.model_json_schema(),
     }
-    return {**identity, **event.model_json_schema()}
 
 
 def documented() -> Service:
-    """Build the service for its documents alone: no setting is needed, nothing is opened."""
+    """Build the service for its documents alone: examples stand for its settings, and nothing is opened."""
     name = service_name()
     module = importlib.import_module(f"{name}.main")
     service: Service = module.build(settings.example(module.Settings))
     return service
 
 
-def _write(path: Path, document: dict[str, Any], breaking: Callable[[Any, Any], list[str]]) -> None:
-    if path.exists() and (changes := breaking(json.loads(path.read_text()), document)):
-        for change in changes:
-            click.echo(f"{path}: {change}", err=True)
-        click.echo("Refused: this would break those who use the current version. Add a new version.", err=True)
+def _settled(sentences: list[str]) -> None:
+    for sentence in sentences:
+        click.echo(sentence, err=True)
+    if sentences:
         sys.exit(1)
-    path.write_text(contracts.render(document))
