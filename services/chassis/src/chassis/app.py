@@ -76,7 +76,7 @@ class Service:
         self._resources: list[_Resource] = []
         self._preparations: list[tuple[str, Job]] = []
         self.app = self._make_app(title or f"Tradewind {self.name}")
-        self.asgi: ASGIApp = RequestMiddleware(
+        self.asgi = RequestMiddleware(
             self.app,
             access_sample=settings.log.access_sample,
             tracing_ratio=settings.tracing.ratio if settings.tracing.otlp_endpoint else None,
@@ -108,6 +108,10 @@ class Service:
         """Serve the routers' routes."""
         for router in routers:
             self.app.include_router(router)
+
+    def front(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Let ``wrap(app)`` see each connection before FastAPI does, and after context, metrics and the access log."""
+        self.asgi.app = wrap(self.asgi.app)
 
     def open(self, name: str, resource: Open, *, check: Check | None = None) -> None:
         """Open ``resource`` at start, in the order of the calls; ``check`` decides readiness from then on."""

@@ -52,6 +52,13 @@ class ContentTooLargeError(ServiceError):
     title = "The body is too large"
 
 
+class HeadersTooLargeError(ServiceError):
+    """The request's header fields are too many, or too long together."""
+
+    code = "headers-too-large"
+    title = "The header fields are too large"
+
+
 class UnsupportedMediaTypeError(ServiceError):
     """The body's media type is not one this route reads."""
 
@@ -59,7 +66,12 @@ class UnsupportedMediaTypeError(ServiceError):
     title = "The media type is not supported"
 
 
-_STATUS |= {MethodNotAllowedError: 405, ContentTooLargeError: 413, UnsupportedMediaTypeError: 415}
+_STATUS |= {
+    MethodNotAllowedError: 405,
+    ContentTooLargeError: 413,
+    UnsupportedMediaTypeError: 415,
+    HeadersTooLargeError: 431,
+}
 _BY_STATUS: dict[int, type[ServiceError]] = {status: kind for kind, status in _STATUS.items()}
 
 

@@ -21,6 +21,8 @@ SERVER: dict[str, Any] = {
     "access_log": False,
     "log_config": None,
     "server_header": False,
+    # uvicorn would believe X-Forwarded-For of every caller on 127.0.0.1, which behind some sidecars is every caller.
+    "proxy_headers": False,
     # Longer than any client keeps an idle connection, else a request can meet a closing socket.
     "timeout_keep_alive": 75,
     # The default waits for ever on an open stream.
