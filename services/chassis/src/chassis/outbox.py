@@ -1,20 +1,39 @@
 """Events as rows of the transaction that made the change.
 
 ``record`` (or an aggregate's ``events``) says what to tell; ``Writer`` puts it into the ``outbox`` table just before
-the commit; a relay publishes what is there.
+the commit; a relay (``relay``) publishes what is there.
 """
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import context, tables
+from chassis.errors import UnavailableError
 from chassis.events import Envelope, Message
+
+if TYPE_CHECKING:
+    from chassis.database import Database
 
 Publish = Callable[[Any], Message | None]
 """Maps a domain event to what is told of it, or to None where it stays inside."""
+
+CHANNEL = "outbox"
+"""What a relay in another process listens on."""
+
+MAX_EVENT_BYTES = 262_144
+"""A broker refuses large messages (NATS: 1 MiB); refusing them here fails the request that made one, not the relay."""
+
+_REPUBLISH_ROWS = 5000
+
+
+class EventTooLargeError(Exception):
+    """An event is no place for a document: tell its id, and let who wants it ask. A mistake in the code."""
 
 
 def record(session: AsyncSession, message: Message) -> None:
@@ -23,39 +42,71 @@ def record(session: AsyncSession, message: Message) -> None:
 
 
 class Writer:
-    """A ``before_commit`` hook that writes what the transaction has to tell.
+    """Writes what a transaction has to tell, and wakes the relay once it is committed.
 
-    Collects the ``events`` of every aggregate in the session (and empties them), and what was recorded.
+    A ``before_commit`` hook; ``announce`` is the ``after_commit`` hook beside it. The waking is not a NOTIFY within the
+    transaction: PostgreSQL then holds one lock for all databases of the server until the commit is on disk, so that
+    such transactions commit one after the other. A relay in this process is woken directly, one elsewhere by
+    ``lifespan``, with a NOTIFY for many commits. A knock that gets lost costs a second: the relay looks that often.
+
+    Args:
+        service: Whose events they are.
+        publish: Maps the events of the session's aggregates, which are collected and emptied.
     """
 
     def __init__(self, *, service: str, publish: Publish | None = None) -> None:
         self._service = service
         self._publish = publish
+        self._relay: asyncio.Event | None = None
+        self._told = asyncio.Event()
 
     async def __call__(self, session: AsyncSession) -> None:
-        """Insert one row per message and wake the relay."""
+        """Insert one row per message.
+
+        Raises:
+            EventTooLargeError: One has more than ``MAX_EVENT_BYTES``.
+        """
         messages: list[Message] = session.info.pop("messages", [])
         messages += self._from_aggregates(session)
         if not messages:
             return
         traceparent = context.current().traceparent
         envelopes = [Envelope.of(each, service=self._service, traceparent=traceparent) for each in messages]
-        await session.execute(
-            insert(tables.outbox),
-            [
-                {
-                    "id": each.id,
-                    "type": each.type,
-                    "subject": each.subject,
-                    "sequence": each.sequence,
-                    "data": each.data,
-                    "traceparent": each.traceparent,
-                    "occurred_at": each.time,
-                }
-                for each in envelopes
-            ],
-        )
-        await session.execute(text("NOTIFY outbox"))
+        await session.execute(insert(tables.outbox), [_row(each) for each in envelopes])
+        session.info["told"] = True
+
+    def announce(self, session: AsyncSession) -> None:
+        """Wake the relay if the transaction told anything."""
+        if session.info.pop("told", False):
+            (self._relay or self._told).set()
+
+    @contextmanager
+    def wakes(self, relay: asyncio.Event) -> Iterator[None]:
+        """Set ``relay`` after each commit, for as long as the relay of this process is the active one."""
+        self._relay = relay
+        try:
+            yield
+        finally:
+            self._relay = None
+
+    @asynccontextmanager
+    async def lifespan(self, database: "Database") -> AsyncIterator[None]:
+        """Wake the relay of another process, for the length of the block."""
+        task = asyncio.create_task(self._knock(database))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _knock(self, database: "Database") -> None:
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            with suppress(UnavailableError):
+                async with database.read() as connection:
+                    await connection.execute(text(f"NOTIFY {CHANNEL}"))
 
     def _from_aggregates(self, session: AsyncSession) -> list[Message]:
         if self._publish is None:
@@ -66,3 +117,39 @@ class Writer:
                 happened += events
                 events.clear()
         return [message for each in happened if (message := self._publish(each)) is not None]
+
+
+async def republish(database: "Database", since: datetime) -> int:
+    """Have the relay publish again what was told since then, for a stream that was lost.
+
+    Consumers ignore what they know: their inboxes keep ids for longer than sent events are kept.
+
+    Returns:
+        How many events that is.
+    """
+    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    outbox = tables.outbox.c
+    total = 0
+    async with database.read() as connection:
+        begun = await connection.scalar(select(func.clock_timestamp()))
+        # The relay works meanwhile: without `begun`, what it has just sent again would be taken once more.
+        lost = select(outbox.position).where(outbox.sent_at <= begun, outbox.occurred_at >= since)
+        again = update(tables.outbox).where(outbox.position.in_(lost.limit(_REPUBLISH_ROWS))).values(sent_at=None)
+        while count := (await connection.execute(again)).rowcount:
+            total += count
+        await connection.execute(text(f"NOTIFY {CHANNEL}"))
+    return total
+
+
+def _row(envelope: Envelope) -> dict[str, Any]:
+    if (size := len(envelope.to_json())) > MAX_EVENT_BYTES:
+        raise EventTooLargeError(f"{envelope.type} has {size} bytes; {MAX_EVENT_BYTES} are allowed.")
+    return {
+        "id": envelope.id,
+        "type": envelope.type,
+        "subject": envelope.subject,
+        "sequence": envelope.sequence,
+        "data": envelope.data,
+        "traceparent": envelope.traceparent,
+        "occurred_at": envelope.time,
+    }

@@ -1,0 +1,175 @@
+"""The relay: publishes what lies in the outbox, after any crash.
+
+One per service is active, by an advisory lock on a connection of its own; the others wait for the lock. When the
+holder's process dies, PostgreSQL sees its connection close and frees the lock at once; when its node vanishes, after
+ten seconds of unanswered keepalives. Two active relays would be harmless: the broker drops most duplicates, the
+consumers' inboxes the rest.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import orjson
+from prometheus_client import Counter, Gauge
+from sqlalchemy.exc import DBAPIError
+
+from chassis import logs
+from chassis.bus import EventBus, PublishError
+from chassis.database import Database, create_engine, lock_key
+from chassis.events import Envelope
+from chassis.outbox import CHANNEL, Writer
+
+_BATCH = 500
+_LOOK_SECONDS = 1.0
+_STANDBY_SECONDS = 0.4
+_MEASURE_SECONDS = 5.0
+_STATEMENT_SECONDS = 10
+_LONGEST_PAUSE_SECONDS = 2.0
+_COUNTED = 100_000
+
+_KEEPALIVES = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+_FETCH = """
+    SELECT position, id, type, subject, sequence, data, traceparent, occurred_at
+    FROM outbox WHERE sent_at IS NULL ORDER BY position LIMIT $1
+"""
+_MARK = "UPDATE outbox SET sent_at = now() WHERE position = ANY($1::bigint[])"
+_MEASURE = """
+    SELECT count(*), coalesce(greatest(extract(epoch FROM now() - min(occurred_at)), 0), 0)::float8
+    FROM (SELECT occurred_at FROM outbox WHERE sent_at IS NULL ORDER BY position LIMIT $1) AS waiting
+"""
+
+_published = Counter("tradewind_outbox_published_total", "Events that the broker has acknowledged.")
+_unsent = Gauge(
+    "tradewind_outbox_unsent", f"Events not published yet, counted up to {_COUNTED}.", multiprocess_mode="livemax"
+)
+_oldest = Gauge(
+    "tradewind_outbox_oldest_seconds", "Age of the oldest event not published yet.", multiprocess_mode="livemax"
+)
+
+
+class Relay:
+    """One process's candidate for being the active relay of its service.
+
+    Args:
+        database: Whose outbox it is.
+        bus: Where events go.
+        writer: Wakes this relay when it is in the same process; without it the relay relies on NOTIFY.
+        batch: How many events are read, published and marked at once.
+    """
+
+    def __init__(self, database: Database, bus: EventBus, writer: Writer, *, batch: int = _BATCH) -> None:
+        self._database = database
+        self._bus = bus
+        self._writer = writer
+        self._batch = batch
+        self._woken = asyncio.Event()
+        self._log = logs.get("relay")
+        self._measured_at = float("-inf")
+
+    async def run(self) -> None:
+        """Wait for the lock and publish, until cancelled; a lost connection is made again."""
+        pause = 0.1
+        while True:
+            try:
+                async with self._session() as session:
+                    pause = 0.1
+                    await self._lead(session)
+            except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._log.warning("relay lost its database", error=repr(error))
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, guards nothing
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Any]:
+        """Open a session that is nobody else's, whatever pooler stands before the database; asyncpg, undisguised."""
+        name = f"{self._database.service}-relay"
+        engine = create_engine(self._database.settings, service=name, direct=True)
+        try:
+            async with engine.connect() as connection:
+                raw: Any = (await connection.get_raw_connection()).driver_connection
+                await raw.execute(_KEEPALIVES)
+                try:
+                    yield raw
+                finally:
+                    # Not a polite goodbye: the peer may be gone, and closing is what frees the lock.
+                    raw.terminate()
+        finally:
+            with suppress(DBAPIError, asyncpg.InterfaceError):
+                await engine.dispose()
+
+    async def _lead(self, session: Any) -> None:
+        key = lock_key(f"relay:{self._database.service}")
+        # Asked again and again, because waiting within pg_advisory_lock would hold a snapshot, and so hold up VACUUM.
+        while not await session.fetchval("SELECT pg_try_advisory_lock($1)", key, timeout=_STATEMENT_SECONDS):
+            await self._measure(session)
+            await asyncio.sleep(_STANDBY_SECONDS)
+        self._log.info("relay is active")
+        await session.add_listener(CHANNEL, lambda *_: self._woken.set())
+        with self._writer.wakes(self._woken):
+            await self._publish_all(session)
+
+    async def _publish_all(self, session: Any) -> None:
+        pause = 0.1
+        while True:
+            self._woken.clear()
+            await self._measure(session)
+            try:
+                count = await self._publish_batch(session)
+            except PublishError as error:
+                self._log.warning("outbox waits", error=str(error), pause_seconds=pause)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                continue
+            pause = 0.1
+            if count < self._batch:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._woken.wait()
+
+    async def _publish_batch(self, session: Any) -> int:
+        """Publish the oldest unsent events and mark those that are durable.
+
+        Ordered by position but chosen by ``sent_at``: a transaction that commits late has a low position, and no
+        position is ever skipped.
+        """
+        rows = await session.fetch(_FETCH, self._batch, timeout=_STATEMENT_SECONDS)
+        if not rows:
+            return 0
+        try:
+            await self._bus.publish([self._envelope(row) for row in rows])
+        except PublishError as error:
+            await self._mark(session, [row["position"] for row in rows if row["id"] in error.taken])
+            raise
+        await self._mark(session, [row["position"] for row in rows])
+        return len(rows)
+
+    async def _mark(self, session: Any, positions: list[int]) -> None:
+        if positions:
+            await session.execute(_MARK, positions, timeout=_STATEMENT_SECONDS)
+            _published.inc(len(positions))
+
+    def _envelope(self, row: Any) -> Envelope:
+        return Envelope(
+            id=row["id"],
+            type=row["type"],
+            source=f"/{self._database.service}",
+            subject=row["subject"],
+            data=orjson.loads(row["data"]),
+            time=row["occurred_at"],
+            sequence=row["sequence"],
+            traceparent=row["traceparent"],
+        )
+
+    async def _measure(self, session: Any) -> None:
+        """Refresh the gauges now and then; every candidate does, so that they are there when no relay is active."""
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at < _MEASURE_SECONDS:
+            return
+        self._measured_at = now
+        count, oldest = await session.fetchrow(_MEASURE, _COUNTED, timeout=_STATEMENT_SECONDS)
+        _unsent.set(count)
+        _oldest.set(oldest)
