@@ -5,8 +5,9 @@ no broker-side de-duplication. The relay is told by an ``asyncio.Event``, which 
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -62,7 +63,7 @@ class Producer:
         self._jetstream = jetstream
         self._written = asyncio.Event()
 
-    async def write(self, event_id: UUID, data: dict[str, object]) -> None:
+    async def write(self, event_id: UUID, data: dict[str, Any]) -> None:
         """Store one event durably; the statement is its own transaction."""
         await self._pool.execute(
             "INSERT INTO their_outbox (id, data) VALUES ($1, $2)",
@@ -92,7 +93,7 @@ class Producer:
         return len(rows)
 
 
-async def consume(pool: Pool, jetstream: JetStreamContext, done: Callable[[dict[str, object]], None]) -> None:
+async def consume(pool: Pool, jetstream: JetStreamContext, done: Callable[[dict[str, Any]], None]) -> None:
     """Store the effect of each message once, ten at a time, and call ``done`` after each; runs until cancelled."""
     subscription = await jetstream.pull_subscribe(SUBJECT, durable=CONSUMER, stream=STREAM)
     slots = asyncio.Semaphore(AT_ONCE)
@@ -117,3 +118,25 @@ async def consume(pool: Pool, jetstream: JetStreamContext, done: Callable[[dict[
             for message in messages:
                 await slots.acquire()
                 tasks.create_task(handle(message))
+
+
+@asynccontextmanager
+async def producing(database_url: str, broker_url: str) -> AsyncIterator[Callable[[UUID, float, str], Awaitable[None]]]:
+    """Lend a function that stores one event, and publish what is stored."""
+    producer = Producer(await open_pool(database_url), await open_stream(broker_url))
+
+    async def write(event_id: UUID, at: float, text: str) -> None:
+        await producer.write(event_id, {"at": at, "text": text})
+
+    relay = asyncio.create_task(producer.relay())
+    yield write
+    relay.cancel()
+
+
+@asynccontextmanager
+async def consuming(database_url: str, broker_url: str, done: Callable[[float], None]) -> AsyncIterator[None]:
+    """Store the effect of each event, and call ``done`` with its ``at`` once that is committed."""
+    pool, jetstream = await open_pool(database_url), await open_stream(broker_url)
+    task = asyncio.create_task(consume(pool, jetstream, lambda event: done(event["at"])))
+    yield
+    task.cancel()

@@ -14,7 +14,7 @@ import asyncpg
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
-QUERY = "SELECT id, email, name, tier, version, created_at, updated_at FROM customers WHERE id = $1"
+QUERY = "SELECT id, email, name, phone, locale, tier, registered_at FROM customers WHERE id = $1"
 
 
 class CustomerOut(BaseModel):
@@ -23,10 +23,10 @@ class CustomerOut(BaseModel):
     id: UUID
     email: str | None
     name: str | None
+    phone: str | None
+    locale: str | None
     tier: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
+    registered_at: datetime | None
 
 
 async def nothing_to_reset(_connection: object) -> None:
