@@ -1,0 +1,1 @@
+"""The rows, a module each: ``measure`` starts both sides, takes turns, and returns the results."""
