@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 from uuid import UUID
 
-from chassis import context, logs
+from chassis import context, logs, tracing
 from chassis.errors import UnavailableError
 from chassis.events import Envelope
 from chassis.manifest import Hear, Manifest, event_type
@@ -120,7 +120,8 @@ async def deliver(raw: bytes, handle: Handle, refuse: Refuse | None = None) -> N
     except ValueError as error:
         await (refuse or _forget)(Unreadable(raw, str(error)))
         return
-    with context.working(context.continue_trace(envelope.traceparent)):
+    work = context.continue_trace(envelope.traceparent)
+    with context.working(work), tracing.span(f"process {envelope.type}", "consumer"):
         await handle(envelope)
 
 

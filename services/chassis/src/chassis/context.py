@@ -32,11 +32,13 @@ def new_span_id() -> str:
 class WorkContext:
     """The identity of one piece of work.
 
-    ``deadline`` is a reading of ``time.monotonic()`` in seconds, or None where nobody set one.
+    ``parent_id`` is the span that caused it, empty for the first of a trace. ``deadline`` is a reading of
+    ``time.monotonic()`` in seconds, or None where nobody set one.
     """
 
     trace_id: str = field(default_factory=new_trace_id)
     span_id: str = field(default_factory=new_span_id)
+    parent_id: str = ""
     request_id: str = ""
     sampled: bool = False
     tracestate: str = ""
@@ -96,6 +98,7 @@ def continue_trace(traceparent: str | None, *, tracestate: str = "", request_id:
     trace_id = match[1] if match and known else new_trace_id()
     return WorkContext(
         trace_id=trace_id,
+        parent_id=match[2] if match and known else "",
         request_id=request_id if request_id and _REQUEST_ID.fullmatch(request_id) else trace_id,
         sampled=bool(match and known and int(match[3], 16) & 1),
         tracestate=tracestate if known else "",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import context, tables
+from chassis import context, tables, tracing
 from chassis.errors import UnavailableError
 from chassis.events import Envelope, Message
 
@@ -70,9 +70,10 @@ class Writer:
         messages += self._from_aggregates(session)
         if not messages:
             return
-        traceparent = context.current().traceparent
-        envelopes = [Envelope.of(each, service=self._service, traceparent=traceparent) for each in messages]
-        await session.execute(insert(tables.outbox), [_row(each) for each in envelopes])
+        with tracing.span("tell", "producer"):
+            traceparent = context.current().traceparent
+            envelopes = [Envelope.of(each, service=self._service, traceparent=traceparent) for each in messages]
+            await session.execute(insert(tables.outbox), [_row(each) for each in envelopes])
         session.info["told"] = True
 
     def announce(self, session: AsyncSession) -> None:

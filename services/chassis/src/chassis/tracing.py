@@ -79,7 +79,7 @@ def _remote(work: context.WorkContext) -> Any:
 
     return SpanContext(
         trace_id=int(work.trace_id, 16),
-        span_id=int(work.span_id, 16),
+        span_id=int(work.parent_id or work.span_id, 16),
         is_remote=True,
         trace_flags=TraceFlags(TraceFlags.SAMPLED if work.sampled else TraceFlags.DEFAULT),
     )
