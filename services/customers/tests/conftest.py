@@ -1,9 +1,14 @@
 """Fakes and examples for every kind of test of this service."""
 
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
 
+from chassis.database import Database
+from chassis.outbox import Writer
+from chassis.settings import DatabaseSettings
+from customers import events
 from customers.domain.addresses import PostalAddress
 from customers.domain.customers import Customer, CustomerNotFoundError
 
@@ -30,6 +35,11 @@ class FakeUnitOfWork:
         self.customers = FakeCustomerRepository()
 
 
+@pytest.fixture(scope="session")
+def service_name() -> str:
+    return "customers"
+
+
 @pytest.fixture
 def uow() -> FakeUnitOfWork:
     return FakeUnitOfWork()
@@ -47,3 +57,14 @@ def home() -> PostalAddress:
         country="GB",
         phone="+442079460000",
     )
+
+
+@pytest.fixture
+async def database(database_settings: DatabaseSettings) -> AsyncIterator[Database]:
+    database = Database(
+        database_settings,
+        service="customers",
+        before_commit=[Writer(service="customers", publish=events.publish)],
+    )
+    async with database.lifespan():
+        yield database

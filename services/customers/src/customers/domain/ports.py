@@ -45,21 +45,28 @@ class CustomerFilter:
     registered_before: datetime | None = None
 
 
+After = tuple[UUID] | None
+"""The id of the last row of the page before; None for the first page."""
+
+
 class CustomerDirectory(Protocol):
-    """Customers to be looked at: rows of what is committed, without those whose account is closed."""
+    """Customers to be looked at: rows of what is committed, without those whose account is closed.
+
+    A page has one row more than ``limit`` if another page follows.
+    """
 
     async def find(self, customer_id: UUID) -> CustomerView | None:
         """Return the customer, or None."""
         ...
 
-    async def find_by(self, criteria: CustomerFilter, *, after: UUID | None, limit: int) -> list[CustomerView]:
-        """Return up to ``limit`` customers, newest account first, that come behind the one with id ``after``."""
+    async def find_by(self, criteria: CustomerFilter, *, after: After, limit: int) -> list[CustomerView]:
+        """Return a page of customers, newest account first."""
         ...
 
     async def find_address(self, customer_id: UUID, address_id: UUID) -> AddressView | None:
         """Return the address if it is in this customer's address book, or None."""
         ...
 
-    async def find_addresses(self, customer_id: UUID, *, after: UUID | None, limit: int) -> list[AddressView]:
-        """Return up to ``limit`` of the customer's addresses, oldest first, that come behind ``after``."""
+    async def find_addresses(self, customer_id: UUID, *, after: After, limit: int) -> list[AddressView]:
+        """Return a page of the customer's addresses, oldest first."""
         ...
