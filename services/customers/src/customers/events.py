@@ -20,6 +20,10 @@ class CustomerTierChanged(EventData):
     changed_at: datetime
 
 
+PUBLISHED = (CustomerTierChanged,)
+"""Everything this service tells; the JSON Schemas are checked in under ``events``."""
+
+
 def publish(event: TierChanged) -> Message:
     """Return what is told of a domain event; all of a customer's are told."""
     data = CustomerTierChanged(

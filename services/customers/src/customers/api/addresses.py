@@ -1,0 +1,90 @@
+"""The caller's own address book."""
+
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from chassis.conditional import etag, not_modified
+from chassis.errors import PreconditionFailedError, PreconditionRequiredError
+from chassis.idempotency import Idempotent
+from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
+from chassis.problems import responses
+from chassis.routing import Router
+from customers.api.deps import AddressServiceDep, Directory, OwnId, Unchanged
+from customers.api.schemas import AddressIn, AddressOut
+from customers.domain.addresses import AddressNotFoundError, TooManyAddressesError
+from customers.domain.customers import CustomerNotFoundError
+from customers.domain.views import AddressView
+
+router = Router(prefix="/v1/customers/me/addresses", tags=["addresses"])
+
+_LOCATION = "/v1/customers/me/addresses/{id}"
+
+
+@router.post(
+    "",
+    response_model=AddressOut,
+    status_code=201,
+    responses=responses(CustomerNotFoundError, AddressNotFoundError, TooManyAddressesError),
+)
+async def add_address(
+    customer_id: OwnId, body: AddressIn, addresses: AddressServiceDep, once: Idempotent, response: Response
+) -> AddressView:
+    """Put an address into the book, which holds twenty."""
+    address = await once(
+        lambda: addresses.add(customer_id, body.postal, body.defaults),
+        again=lambda address_id: addresses.get(customer_id, UUID(address_id)),
+        location=_LOCATION,
+    )
+    response.headers["etag"] = etag(address.version)
+    return address
+
+
+@router.get("", responses=responses(MalformedCursorError))
+async def list_addresses(
+    customer_id: OwnId, paging: Paging, customers: Directory, request: Request, response: Response
+) -> Page[AddressOut]:
+    """List the book, oldest entry first."""
+    rows = await customers.find_addresses(customer_id, after=paging.after(UUID), limit=paging.limit)
+    page, next_cursor = cut(rows, paging.limit, key=lambda address: (address.id,))
+    link_next(request, response, next_cursor)
+    return Page(items=[AddressOut.model_validate(each) for each in page], next_cursor=next_cursor)
+
+
+@router.get("/{address_id}", response_model=AddressOut, responses=responses(AddressNotFoundError))
+async def read_address(
+    customer_id: OwnId, address_id: UUID, customers: Directory, request: Request, response: Response
+) -> AddressView | Response:
+    """Return one address."""
+    address = await customers.find_address(customer_id, address_id)
+    if address is None:
+        raise AddressNotFoundError(address_id=str(address_id))
+    response.headers["etag"] = etag(address.version)
+    return not_modified(request, etag(address.version)) or address
+
+
+@router.put(
+    "/{address_id}",
+    response_model=AddressOut,
+    responses=responses(
+        CustomerNotFoundError, AddressNotFoundError, PreconditionRequiredError, PreconditionFailedError
+    ),
+)
+async def replace_address(
+    customer_id: OwnId,
+    address_id: UUID,
+    body: AddressIn,
+    addresses: AddressServiceDep,
+    unchanged: Unchanged,
+    response: Response,
+) -> AddressView:
+    """Make it another address; fields left out are emptied."""
+    address = await addresses.replace(customer_id, address_id, body.postal, body.defaults, unchanged)
+    response.headers["etag"] = etag(address.version)
+    return address
+
+
+@router.delete("/{address_id}", status_code=204, responses=responses(AddressNotFoundError))
+async def remove_address(customer_id: OwnId, address_id: UUID, addresses: AddressServiceDep) -> None:
+    """Take an address out of the book."""
+    await addresses.remove(customer_id, address_id)

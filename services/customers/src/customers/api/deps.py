@@ -1,0 +1,75 @@
+"""What the routes are given: who asks, and what they can do."""
+
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from chassis.conditional import IfMatch, check_match
+from chassis.database import DatabaseDep, SessionDep
+from chassis.errors import ForbiddenError
+from chassis.security import Principal, requires
+from customers.domain.ports import CustomerDirectory
+from customers.domain.services import AddressService, CustomerService, Precondition
+from customers.domain.views import CustomerView
+
+
+async def own_id(principal: Annotated[Principal, requires("customers:own")]) -> UUID:
+    """Return the id of the customer who asks: it is the account's."""
+    try:
+        return UUID(principal.subject)
+    except ValueError:
+        raise ForbiddenError("Only people are customers.") from None
+
+
+OwnId = Annotated[UUID, Depends(own_id)]
+Staff = requires("customers:manage")
+
+
+async def directory(request: Request) -> CustomerDirectory:
+    """Return where to read."""
+    found: CustomerDirectory = request.app.state.directory
+    return found
+
+
+Directory = Annotated[CustomerDirectory, Depends(directory)]
+
+
+async def customer_service(request: Request, session: SessionDep) -> CustomerService:
+    """Make the service within the request's unit of work."""
+    return CustomerService(request.app.state.units(session), request.app.state.service.clock)
+
+
+async def address_service(request: Request, session: SessionDep) -> AddressService:
+    """Make the service within the request's unit of work."""
+    return AddressService(request.app.state.units(session))
+
+
+CustomerServiceDep = Annotated[CustomerService, Depends(customer_service)]
+AddressServiceDep = Annotated[AddressService, Depends(address_service)]
+
+
+async def own_customer(
+    request: Request, customer_id: OwnId, customers: Directory, database: DatabaseDep
+) -> CustomerView:
+    """Return the customer who asks; the first time, before the news of the registration, make them one.
+
+    Hardly any request writes, so a unit of work is opened only by the one that does.
+    """
+    known = await customers.find(customer_id)
+    if known is not None:
+        return known
+    async with database.transaction() as session:
+        return await (await customer_service(request, session)).enter(customer_id)
+
+
+OwnCustomer = Annotated[CustomerView, Depends(own_customer)]
+
+
+async def precondition(if_match: IfMatch = None) -> Precondition:
+    """Return the check that an edit is of the version that ``If-Match`` names."""
+    return partial(check_match, if_match)
+
+
+Unchanged = Annotated[Precondition, Depends(precondition)]

@@ -1,0 +1,50 @@
+"""The kinds of values that requests carry. Text is stripped, bounded, and could be printed on a label."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, StringConstraints
+
+from customers.domain.countries import COUNTRIES
+
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters; PostgreSQL could not even store the first of them."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=_PRINTABLE)]
+"""One line of a name or an address."""
+
+PostalCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=_PRINTABLE)]
+
+EmailPrefix = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254, pattern=_PRINTABLE)]
+
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+[1-9][0-9]{6,14}$")]
+"""E.164: a plus and at most fifteen digits, no spaces."""
+
+LanguageTag = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")
+]
+"""BCP 47, as far as people need it: language, script, region (``en``, ``en-GB``, ``zh-Hant-TW``)."""
+
+Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]
+"""ISO 4217, by its shape: which currencies are sold in is not this service's to know."""
+
+
+def _assigned(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError("should be a country code that ISO 3166-1 assigns")
+    return code
+
+
+Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$"), AfterValidator(_assigned)]
+"""ISO 3166-1 alpha-2."""
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("should be between the years 1 and 9999 in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""RFC 3339 with its offset."""

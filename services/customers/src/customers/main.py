@@ -1,0 +1,31 @@
+"""Puts the service together: the only place that reads settings and knows every layer."""
+
+from chassis.app import Service
+from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
+from customers import events
+from customers.api import addresses, customers, me
+from customers.consumers.accounts import AccountConsumer
+from customers.data.customers import SqlUnitOfWork
+from customers.data.directory import SqlCustomerDirectory
+
+
+class Settings(ServiceSettings):
+    """What customers needs beyond what every service has."""
+
+    database: DatabaseSettings
+    broker: BrokerSettings
+    tokens: TokenSettings
+
+
+def build(settings: Settings) -> Service:
+    """Build the service; nothing is opened yet."""
+    service = Service(settings, name="customers")
+    database = service.use_database(settings.database, publish=events.publish)
+    service.use_broker(settings.broker)
+    service.use_tokens(settings.tokens)
+    service.consume("accounts", AccountConsumer(SqlUnitOfWork))
+    service.app.state.units = SqlUnitOfWork
+    service.app.state.directory = SqlCustomerDirectory(database)
+    # The first route that matches is taken: `me` is not somebody's id.
+    service.include(me.router, addresses.router, customers.router)
+    return service
