@@ -25,6 +25,7 @@ from chassis.events import Envelope
 from chassis.manifest import Manifest
 from chassis.nats_publisher import Publisher
 from chassis.nats_reader import Reader
+from chassis.nats_users import inbox_prefix
 from chassis.settings import BrokerSettings
 
 MAX_AGE_SECONDS = 7 * 24 * 3600
@@ -245,32 +246,6 @@ class NatsBus:
         self._connected.clear()
         if self._publisher is not None:
             self._publisher.abandon()
-
-
-def inbox_prefix(service: str) -> str:
-    """Return where a service's own replies arrive, so that its user may be allowed these and no other."""
-    return f"_INBOX.{service}"
-
-
-def permissions(manifest: Manifest) -> dict[str, list[str]]:
-    """Return the subjects that a service's NATS user may publish to and subscribe to.
-
-    It tells what is its own, keeps its own stream, and reads as its own durable consumers: nothing else.
-    """
-    stream = manifest.stream
-    publish = [f"tradewind.{manifest.name}.>"]
-    publish += [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("CREATE", "UPDATE", "INFO")]
-    for hear in manifest.hears:
-        read = f"tradewind-{hear.service}.{manifest.name}-{hear.consumer}"
-        publish += [
-            f"$JS.API.CONSUMER.CREATE.{read}",
-            f"$JS.API.CONSUMER.CREATE.{read}.>",
-            f"$JS.API.CONSUMER.INFO.{read}",
-            f"$JS.API.CONSUMER.MSG.NEXT.{read}",
-            f"$JS.ACK.{read}.>",
-            f"$JS.ACK.*.*.{read}.>",
-        ]
-    return {"publish": publish, "subscribe": [f"{inbox_prefix(manifest.name)}.>"]}
 
 
 def _waiting_for(error: Exception) -> str:
