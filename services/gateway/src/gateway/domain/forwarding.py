@@ -1,0 +1,137 @@
+"""What of a message goes on to the other side: the rules for header fields, both ways.
+
+Fields are ``(name, value)`` pairs of bytes, names in lower case, as ASGI has them. Dropped are hop-by-hop fields (also
+those that ``Connection`` names), whatever only the gateway may say, and on the way back whatever only the gateway
+answers for. Sources: RFC 9110, section 7.6; RFC 9112, section 6.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+Field = tuple[bytes, bytes]
+Fields = list[Field]
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-authentication-info",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+OWN_TO_SERVICES = frozenset(
+    {
+        b"host",
+        b"expect",
+        b"x-api-key",
+        b"forwarded",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"x-cluster-client-ip",
+        b"x-original-url",
+        b"x-original-host",
+        b"x-rewrite-url",
+        b"x-http-method-override",
+        b"x-http-method",
+        b"x-method-override",
+        b"x-request-id",
+        b"x-request-timeout-ms",
+        b"traceparent",
+        b"tracestate",
+        b"baggage",
+    }
+)
+"""What the gateway says itself, and what proxies and frameworks are known to believe."""
+
+OWN_TO_CLIENTS = frozenset(
+    {
+        b"server",
+        b"date",
+        b"x-powered-by",
+        b"x-request-id",
+        b"x-request-timeout-ms",
+        b"traceparent",
+        b"tracestate",
+        b"x-content-type-options",
+        b"x-frame-options",
+        b"referrer-policy",
+        b"strict-transport-security",
+        b"ratelimit",
+        b"ratelimit-policy",
+    }
+)
+"""What the gateway answers for: a service's own word on it would contradict or double."""
+
+_DROPPED_REQUEST = HOP_BY_HOP | OWN_TO_SERVICES
+_DROPPED_WITH_KEY = _DROPPED_REQUEST | {b"idempotency-key"}
+_DROPPED_RESPONSE = HOP_BY_HOP | OWN_TO_CLIENTS
+_PRIVATE_REQUEST = (b"x-forwarded-", b"x-envoy-", b"x-internal-", b"x-b3-", b"l5d-", b"proxy-")
+_PRIVATE_RESPONSE = (b"x-envoy-", b"x-internal-", b"access-control-", b"l5d-", b"proxy-")
+_HANDSHAKE = (b"sec-websocket-",)
+
+
+def to_service(fields: Iterable[Field], *, keys: bool, connection: bytes | None = None) -> Fields:
+    """Return the fields of a request that go on to a service.
+
+    Args:
+        keys: Whether ``Idempotency-Key`` is among them.
+        connection: The value of ``Connection``, if there was one.
+    """
+    dropped = _DROPPED_REQUEST if keys else _DROPPED_WITH_KEY
+    if connection is not None:
+        dropped |= named_by(connection)
+    return [field for field in fields if field[0] not in dropped and not field[0].startswith(_PRIVATE_REQUEST)]
+
+
+def to_websocket(fields: Iterable[Field], *, connection: bytes | None) -> Fields:
+    """Return the fields of a WebSocket handshake that go on; those of the handshake itself are made anew."""
+    return [
+        each for each in to_service(fields, keys=False, connection=connection) if not each[0].startswith(_HANDSHAKE)
+    ]
+
+
+def to_client(fields: Iterable[Field], *, base: bytes, bodiless: bool) -> Fields:
+    """Return the fields of a service's answer that go on to the client, names in lower case.
+
+    Args:
+        base: The service's own address, ``http://customers``; a ``Location`` there becomes one without it.
+        bodiless: The status allows no body (204, 304), so there is no length either.
+    """
+    kept: Fields = []
+    dropped = _DROPPED_RESPONSE
+    for name, value in fields:
+        lower = name.lower()
+        if lower in dropped or lower.startswith(_PRIVATE_RESPONSE):
+            if lower == b"connection":
+                dropped = dropped | named_by(value)
+            continue
+        kept.append((lower, value))
+    if dropped is not _DROPPED_RESPONSE or bodiless:
+        unwanted = dropped | {b"content-length"} if bodiless else dropped
+        kept = [field for field in kept if field[0] not in unwanted]
+    return [_public(field, base) for field in kept] if any(name == b"location" for name, _ in kept) else kept
+
+
+def _public(field: Field, base: bytes) -> Field:
+    name, value = field
+    if name == b"location" and value.startswith(base) and value[len(base) : len(base) + 1] in (b"/", b"?", b""):
+        return name, value[len(base) :] or b"/"
+    return field
+
+
+_LASTING = frozenset({b"", b"keep-alive", b"close", b"upgrade"})
+
+
+@lru_cache(maxsize=256)
+def named_by(connection: bytes) -> frozenset[bytes]:
+    """Return the fields that a ``Connection`` header makes hop-by-hop, lower case."""
+    return frozenset(each.strip().lower() for each in connection.split(b",")) - _LASTING
