@@ -124,8 +124,9 @@ def render_routes(manifests: list[Manifest]) -> str:
         for manifest in manifests
         for route in manifest.routes
     ]
-    services = [manifest.name for manifest in manifests if manifest.routes]
-    return ROUTES_HEADER + _dump({"services": services, "routes": routes})
+    wanted = {scope for manifest in manifests for route in manifest.routes for scope in route.scopes}
+    scopes = {scope.name: scope.summary for each in manifests for scope in each.scopes if scope.name in wanted}
+    return ROUTES_HEADER + _dump({"scopes": scopes, "routes": routes})
 
 
 def _check_routes(manifests: list[Manifest]) -> None:
