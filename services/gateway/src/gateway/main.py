@@ -1,0 +1,103 @@
+"""The gateway, put together: settings in, one ASGI application out."""
+
+from fastapi import FastAPI
+
+from chassis.app import Service
+from chassis.jwks import PublishedKeys
+from chassis.ratelimit import MemoryLimiter, RateLimiter
+from chassis.security import USERS, KeySource, TokenVerifier
+from gateway.api.access import Access
+from gateway.api.documentation import Documentation, frame
+from gateway.api.edge import Edge
+from gateway.api.limits import Class, Limits
+from gateway.api.proxy import Proxy
+from gateway.api.tunnel import Tunnel
+from gateway.clients.documents import ServedDocuments
+from gateway.clients.keys import TokenExchange
+from gateway.clients.upstreams import AiohttpUpstream, Connections
+from gateway.data import routes
+from gateway.domain.addresses import TrustedProxies
+from gateway.domain.catalogue import Catalogue
+from gateway.domain.origins import Origins
+from gateway.domain.routes import RouteTable
+from gateway.settings import Settings
+
+__all__ = ["Settings", "build"]
+
+
+def build(
+    settings: Settings,
+    *,
+    keys: KeySource | None = None,
+    declared: tuple[RouteTable, dict[str, str]] | None = None,
+) -> Service:
+    """Build the gateway.
+
+    Args:
+        keys: Where token keys come from; by default auth's JWKS.
+        declared: The route table and what its scopes are for; by default the generated route file.
+
+    Raises:
+        ValueError: A route leads to a service without an address, or is in a class of limit that is not set.
+    """
+    table, scopes = declared or routes.load()
+    _check(settings, table)
+    service = Service(settings, name="gateway", title="Tradewind API")
+    connections = Connections(connect_seconds=settings.connect_seconds)
+    service.open("connections", connections.lifespan)
+    upstreams = {name: AiohttpUpstream(name, address, connections) for name, address in settings.peers.items()}
+    exchange = TokenExchange(connections, token_url=settings.client.token_url, secret=settings.client.secret)
+    access = Access(_verifier(service, settings, keys), exchange)
+    limits = _limits(service, settings)
+    service.front(
+        lambda app: Edge(
+            app,
+            table=table,
+            access=access,
+            limits=limits,
+            proxy=Proxy(upstreams),
+            tunnel=Tunnel(upstreams),
+            origins=Origins(settings.cors.origins),
+            proxies=TrustedProxies(settings.trusted_proxies),
+        )
+    )
+    if settings.openapi:
+        development = settings.environment == "development"
+        whole = frame(version=service.version, scopes=scopes, password_grant=development)
+        _without_own_document(service.app)
+        service.include(Documentation(Catalogue(ServedDocuments(upstreams), table, whole)).router)
+    return service
+
+
+def _check(settings: Settings, table: RouteTable) -> None:
+    if homeless := sorted(table.services - settings.peers.keys()):
+        raise ValueError(f"Routes lead to {', '.join(homeless)}: set PEERS__{homeless[0].upper()} and the like.")
+    if unknown := sorted(table.limits - settings.limits.keys()):
+        raise ValueError(f"Routes are in classes of limit that are not set: {', '.join(unknown)}.")
+
+
+def _verifier(service: Service, settings: Settings, keys: KeySource | None) -> TokenVerifier:
+    """Return the check of users' tokens; a service's own token is for its peer, and no way in."""
+    if keys is None:
+        published = PublishedKeys(settings.tokens.jwks_url)
+        service.open("keys", published.lifespan)
+        keys = published.keys
+    return TokenVerifier(issuer=settings.tokens.issuer, audiences=(USERS,), keys=keys, clock=service.clock)
+
+
+def _limits(service: Service, settings: Settings) -> Limits:
+    limiter: RateLimiter
+    if settings.valkey is None:
+        limiter = MemoryLimiter()
+    else:
+        from chassis.valkey_ratelimit import ValkeyLimiter
+
+        limiter = shared = ValkeyLimiter(settings.valkey.url.get_secret_value(), fail_open=settings.valkey.fail_open)
+        service.open("limits", shared.lifespan)
+    classes = {name: Class(each.account.limit(), each.address.limit()) for name, each in settings.limits.items()}
+    return Limits(limiter, classes)
+
+
+def _without_own_document(app: FastAPI) -> None:
+    """Take FastAPI's own ``/openapi.json`` away: that path belongs to the merged document."""
+    app.router.routes[:] = [each for each in app.router.routes if getattr(each, "path", None) != app.openapi_url]
