@@ -63,7 +63,7 @@ class PublishError(UnavailableError):
     """Not every event became durable; publishing again is safe. ``taken`` holds the ids of those that did."""
 
     code = "broker-unavailable"
-    title = "The broker did not take every event"
+    title = "The broker cannot be reached"
 
     def __init__(self, detail: str, *, taken: frozenset[UUID] = frozenset()) -> None:
         super().__init__(detail)
