@@ -86,6 +86,8 @@ def spawn(
 
 def stop(process: subprocess.Popen[bytes], *signals: signal.Signals, seconds_each: float) -> int:
     """Send the signals in turn until the process ends, then SIGKILL to its whole session; return its exit status."""
+    if (status := process.poll()) is not None:
+        return status
     for number in signals:
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):

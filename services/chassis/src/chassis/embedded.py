@@ -98,7 +98,9 @@ class EmbeddedServer(ABC):
         while not self.is_ready():
             if time.monotonic() > deadline:
                 self.stop()
-                raise self._failure(f"did not answer within {self._ready_seconds:.0f} s")
+                raise EmbeddedServerError(
+                    f"{self.title} did not answer within {self._ready_seconds:.0f} s: {self._said()}"
+                )
             time.sleep(_PAUSE_SECONDS)
 
     def is_ready(self) -> bool:
@@ -109,12 +111,16 @@ class EmbeddedServer(ABC):
         """
         if self.returncode() is not None:
             self._attempts -= 1
-            if not self._port_is_taken():
-                raise self._failure("ended at once")
-            if self._attempts <= 0:
-                raise EmbeddedServerError(f"{self.title} cannot start: another program has port {self.port}.")
+            if self._attempts <= 0 or not self._port_is_taken():
+                raise self.failure()
             self._spawn()
         return self.answers()
+
+    def failure(self) -> EmbeddedServerError:
+        """Say why the process ended before it was ready."""
+        if self._port_is_taken():
+            return EmbeddedServerError(f"{self.title} cannot start: another program has port {self.port}.")
+        return EmbeddedServerError(f"{self.title} ended at once: {self._said()}")
 
     def start(self) -> Self:
         """Launch, and return when ready."""
@@ -178,10 +184,10 @@ class EmbeddedServer(ABC):
     def _port_is_taken(self) -> bool:
         return "address already in use" in self._log_text().lower()
 
-    def _failure(self, what: str) -> EmbeddedServerError:
+    def _said(self) -> str:
         lines = self._log_text().splitlines()
         telling = [line for line in lines if "FATAL" in line or "[FTL]" in line] or lines or ["it said nothing"]
-        return EmbeddedServerError(f"{self.title} {what}: {telling[0].strip()} (its log is {self.log})")
+        return f"{telling[0].strip()} (its log is {self.log})"
 
 
 class EmbeddedPostgres(EmbeddedServer):
