@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.events import Envelope
@@ -15,14 +15,25 @@ REGISTERED = event_type("auth", "account-registered")
 CLOSED = event_type("auth", "account-closed")
 
 
-class AccountRegistered(BaseModel):
-    """The fields we read of ``account-registered``; the account itself is the event's subject."""
+class _Heard(BaseModel):
+    """The fields we read; the account itself is the event's subject."""
 
     # A refused event is logged and kept with its error: the sentence must not repeat what is personal.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
+
+class AccountRegistered(_Heard):
+    """Our reading of ``account-registered``."""
+
     email: str
     name: str
+    registered_at: AwareDatetime
+
+
+class AccountClosed(_Heard):
+    """Our reading of ``account-closed``."""
+
+    closed_at: AwareDatetime
 
 
 class AccountConsumer:
@@ -40,7 +51,8 @@ class AccountConsumer:
         accounts = AccountService(self._units(session))
         account_id = UUID(envelope.subject)
         if envelope.type == CLOSED:
-            await accounts.close(account_id, at=envelope.time)
+            closed = AccountClosed.model_validate(envelope.data)
+            await accounts.close(account_id, at=closed.closed_at)
         else:
             account = AccountRegistered.model_validate(envelope.data)
-            await accounts.register(account_id, email=account.email, name=account.name, at=envelope.time)
+            await accounts.register(account_id, email=account.email, name=account.name, at=account.registered_at)
