@@ -2,8 +2,9 @@
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
-from chassis.conditional import check_match, etag, not_modified
+from chassis.conditional import check_match, precondition, unless_known
 from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 
 
@@ -33,5 +34,15 @@ def _reading(if_none_match: str | None) -> Request:
     [(None, False), ('"2"', False), ('"3"', True), ('W/"3"', True), ('"1", "3"', True), ("*", True)],
 )
 def test_version_that_the_client_has_is_not_sent_again(header: str | None, known: bool) -> None:  # noqa: FBT001
-    answer = not_modified(_reading(header), etag(3))
-    assert (answer is not None and answer.status_code == 304 and answer.headers["etag"] == '"3"') == known
+    answer = Response()
+    instead = unless_known(_reading(header), answer, 3)
+    assert (instead is not None and instead.status_code == 304 and instead.headers["etag"] == '"3"') == known
+    assert answer.headers["etag"] == '"3"'
+
+
+@pytest.mark.anyio
+async def test_precondition_is_the_check_of_one_request() -> None:
+    unchanged = await precondition('"3"')
+    unchanged(3)
+    with pytest.raises(PreconditionFailedError):
+        unchanged(4)
