@@ -4,13 +4,13 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from chassis.conditional import etag, not_modified
+from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
 from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.idempotency import Idempotent
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from customers.api.deps import AddressServiceDep, Directory, OwnId, Unchanged
+from customers.api.deps import AddressServiceDep, Directory, OwnId
 from customers.api.schemas import AddressIn, AddressOut
 from customers.domain.addresses import AddressNotFoundError, TooManyAddressesError
 from customers.domain.customers import CustomerNotFoundError
@@ -36,7 +36,7 @@ async def add_address(
         again=lambda address_id: addresses.get(customer_id, UUID(address_id)),
         location=_LOCATION,
     )
-    response.headers["etag"] = etag(address.version)
+    tag(response, address.version)
     return address
 
 
@@ -51,7 +51,7 @@ async def list_addresses(
     return Page(items=[AddressOut.model_validate(each) for each in page], next_cursor=next_cursor)
 
 
-@router.get("/{address_id}", response_model=AddressOut, responses=responses(AddressNotFoundError))
+@router.get("/{address_id}", response_model=AddressOut, responses=VERSIONED | responses(AddressNotFoundError))
 async def read_address(
     customer_id: OwnId, address_id: UUID, customers: Directory, request: Request, response: Response
 ) -> AddressView | Response:
@@ -59,8 +59,7 @@ async def read_address(
     address = await customers.find_address(customer_id, address_id)
     if address is None:
         raise AddressNotFoundError(address_id=str(address_id))
-    response.headers["etag"] = etag(address.version)
-    return not_modified(request, etag(address.version)) or address
+    return unless_known(request, response, address.version) or address
 
 
 @router.put(
@@ -80,7 +79,7 @@ async def replace_address(
 ) -> AddressView:
     """Make it another address; fields left out are emptied."""
     address = await addresses.replace(customer_id, address_id, body.postal, body.defaults, unchanged)
-    response.headers["etag"] = etag(address.version)
+    tag(response, address.version)
     return address
 
 

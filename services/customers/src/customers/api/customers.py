@@ -5,12 +5,12 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
-from chassis.conditional import etag, not_modified
+from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
 from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from customers.api.deps import CustomerServiceDep, Directory, Staff, Unchanged
+from customers.api.deps import CustomerServiceDep, Directory, Staff
 from customers.api.fields import EmailPrefix, Instant
 from customers.api.schemas import CustomerOut, TierIn
 from customers.domain.customers import CustomerNotFoundError
@@ -46,7 +46,7 @@ async def list_customers(
     return Page(items=[CustomerOut.model_validate(each) for each in page], next_cursor=next_cursor)
 
 
-@router.get("/{customer_id}", response_model=CustomerOut, responses=responses(CustomerNotFoundError))
+@router.get("/{customer_id}", response_model=CustomerOut, responses=VERSIONED | responses(CustomerNotFoundError))
 async def read_customer(
     customer_id: UUID, customers: Directory, request: Request, response: Response
 ) -> CustomerView | Response:
@@ -54,8 +54,7 @@ async def read_customer(
     customer = await customers.find(customer_id)
     if customer is None:
         raise CustomerNotFoundError(customer_id=str(customer_id))
-    response.headers["etag"] = etag(customer.version)
-    return not_modified(request, etag(customer.version)) or customer
+    return unless_known(request, response, customer.version) or customer
 
 
 @router.put(
@@ -68,5 +67,5 @@ async def change_tier(
 ) -> CustomerView:
     """Move a customer to another tier, and tell whoever gives discounts."""
     customer = await customers.change_tier(customer_id, body.tier, unchanged)
-    response.headers["etag"] = etag(customer.version)
+    tag(response, customer.version)
     return customer

@@ -1,17 +1,15 @@
 """What the routes are given: who asks, and what they can do."""
 
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
 
-from chassis.conditional import IfMatch, check_match
 from chassis.database import DatabaseDep, SessionDep
 from chassis.errors import ForbiddenError
 from chassis.security import Principal, requires
 from customers.domain.ports import CustomerDirectory
-from customers.domain.services import AddressService, CustomerService, Precondition
+from customers.domain.services import AddressService, CustomerService
 from customers.domain.views import CustomerView
 
 
@@ -65,11 +63,3 @@ async def own_customer(
 
 
 OwnCustomer = Annotated[CustomerView, Depends(own_customer)]
-
-
-async def precondition(if_match: IfMatch = None) -> Precondition:
-    """Return the check that an edit is of the version that ``If-Match`` names."""
-    return partial(check_match, if_match)
-
-
-Unchanged = Annotated[Precondition, Depends(precondition)]

@@ -2,11 +2,11 @@
 
 from fastapi import Request, Response
 
-from chassis.conditional import etag, not_modified
+from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
 from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.problems import responses
 from chassis.routing import Router
-from customers.api.deps import CustomerServiceDep, OwnCustomer, OwnId, Unchanged
+from customers.api.deps import CustomerServiceDep, OwnCustomer, OwnId
 from customers.api.schemas import CustomerOut, PreferencesOut, PreferencesPatch, ProfilePatch
 from customers.domain.customers import CustomerNotFoundError
 from customers.domain.views import CustomerView
@@ -16,11 +16,10 @@ router = Router(prefix="/v1/customers/me", tags=["me"], responses=responses(Cust
 _EDIT = responses(PreconditionRequiredError, PreconditionFailedError)
 
 
-@router.get("", response_model=CustomerOut)
+@router.get("", response_model=CustomerOut, responses=VERSIONED)
 async def read_me(customer: OwnCustomer, request: Request, response: Response) -> CustomerView | Response:
     """Return the caller's profile. It is there as soon as the account is."""
-    response.headers["etag"] = etag(customer.version)
-    return not_modified(request, etag(customer.version)) or customer
+    return unless_known(request, response, customer.version) or customer
 
 
 @router.patch("", response_model=CustomerOut, responses=_EDIT)
@@ -29,15 +28,14 @@ async def change_me(
 ) -> CustomerView:
     """Change some of the caller's profile. The e-mail address is the account's, and changes there."""
     customer = await customers.change_profile(customer_id, patch.model_dump(exclude_unset=True), unchanged)
-    response.headers["etag"] = etag(customer.version)
+    tag(response, customer.version)
     return customer
 
 
-@router.get("/preferences", response_model=PreferencesOut)
+@router.get("/preferences", response_model=PreferencesOut, responses=VERSIONED)
 async def read_my_preferences(customer: OwnCustomer, request: Request, response: Response) -> CustomerView | Response:
     """Return the caller's preferences."""
-    response.headers["etag"] = etag(customer.version)
-    return not_modified(request, etag(customer.version)) or customer
+    return unless_known(request, response, customer.version) or customer
 
 
 @router.patch("/preferences", response_model=PreferencesOut, responses=_EDIT)
@@ -50,5 +48,5 @@ async def change_my_preferences(
 ) -> CustomerView:
     """Change some of the caller's preferences."""
     customer = await customers.change_preferences(customer_id, patch.model_dump(exclude_unset=True), unchanged)
-    response.headers["etag"] = etag(customer.version)
+    tag(response, customer.version)
     return customer
