@@ -70,6 +70,7 @@ def _document_errors(operation: dict[str, Any]) -> None:
     for status in automatic - responses.keys():
         responses[status] = {"description": _SENTENCES.get(status, "The current state does not allow this")}
     for status, response in responses.items():
-        if status in automatic or MEDIA_TYPE in response.get("content", {}):
+        # A route that declares an answer of another kind, such as OAuth's own errors, knows what it says.
+        if MEDIA_TYPE in response.get("content", {}) or (status in automatic and not response.get("content")):
             response["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
     operation["responses"] = dict(sorted(responses.items()))

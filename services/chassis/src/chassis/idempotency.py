@@ -78,6 +78,7 @@ class Once:
         *,
         again: Callable[[str], Awaitable[Made]],
         location: str | None = None,
+        fingerprint: bytes | None = None,
     ) -> Made:
         """Make the resource, or show the one that the first request with this key made.
 
@@ -85,6 +86,8 @@ class Once:
             make: Makes it, in the request's unit of work.
             again: Finds it by the ``str`` of its id, as it is now.
             location: Its path, with ``{id}`` in it; answered as ``Location``.
+            fingerprint: What is stored to know the request's body again, instead of its SHA-256: for a body that holds
+                a password, of which a fast hash must not be kept.
 
         Raises:
             IdempotencyInProgressError: The first request has not ended.
@@ -94,7 +97,7 @@ class Once:
             made = await make()
             self._point_to(location, str(made.id))
             return made
-        digest = hashlib.sha256(await self._request.body()).digest()
+        digest = fingerprint or hashlib.sha256(await self._request.body()).digest()
         await self._lock()
         if stored := await self._stored():
             if stored.body_hash != digest:
