@@ -1,0 +1,233 @@
+"""The ``tradewind`` command: the whole system as processes on one machine."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tradewind.checkout import Checkout
+
+if TYPE_CHECKING:
+    from tradewind.state import State
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Run Tradewind on this machine: every service, PostgreSQL and NATS as processes, started and stopped together."""
+    context.obj = context.obj or Checkout.of_this_package()
+
+
+state_dir = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with all data, logs and passwords. [default: .tradewind in the checkout]",
+)
+
+
+@cli.command()
+@state_dir
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The gateway's; 0: any.")
+@click.option("--only", default="", metavar="A,B", help="Start these services alone; the servers always start.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes per service.")
+@click.option("--ephemeral", is_flag=True, help="Begin with nothing, and delete all data at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything is ready.")
+@click.pass_obj
+def up(
+    checkout: Checkout, *, state_dir: Path | None, port: int, only: str, workers: int, ephemeral: bool, as_json: bool
+) -> None:
+    """Start everything and keep it running until Ctrl-C.
+
+    A part that dies is started again, after growing pauses. Nothing outlives this command, even if it is killed.
+    """
+    from tradewind.screen import Screen
+    from tradewind.up import Wish
+    from tradewind.up import up as start
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    wish = Wish(checkout, state_dir, port=port, workers=workers, only=names, ephemeral=ephemeral)
+    start(wish, Screen(as_json=as_json))
+
+
+@cli.command()
+@state_dir
+@click.pass_obj
+def down(checkout: Checkout, state_dir: Path | None) -> None:
+    """Stop what `up` started, from another terminal; the data stays."""
+    from tradewind.shutdown import down as stop
+
+    click.echo(stop(_state(checkout, state_dir)))
+
+
+@cli.command()
+@state_dir
+@click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
+@click.pass_obj
+def status(checkout: Checkout, *, state_dir: Path | None, as_json: bool) -> None:
+    """Show each part: state, process, memory (PSS), restarts, address and metrics address.
+
+    Ends with 1 when nothing is running, or a part is not ready.
+    """
+    import json
+
+    from tradewind.overview import rows, table
+    from tradewind.session import Session
+
+    found = rows(Session.find(checkout, state_dir).run)
+    click.echo(json.dumps([row.to_json() for row in found], indent=2) if as_json else table(found))
+    if any(row.state != "ready" for row in found):
+        sys.exit(1)
+
+
+@cli.command()
+@state_dir
+@click.argument("parts", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what is written, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", default=100, show_default=True, type=click.IntRange(min=0), help="How many, of all parts together."
+)
+@click.option("--trace", default="", metavar="ID", help="Only what belongs to one request: its trace_id.")
+@click.option(
+    "--level",
+    type=click.Choice(["info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Nothing less than this.",
+)
+@click.pass_obj
+def logs(
+    checkout: Checkout,
+    *,
+    state_dir: Path | None,
+    parts: tuple[str, ...],
+    follow: bool,
+    lines: int,
+    trace: str,
+    level: str,
+) -> None:
+    """Show what the parts say, in the order of time (UTC): services, postgres, nats; all without PARTS.
+
+    The answer to every request names its trace: `tradewind logs --trace ID` shows its way through the services.
+    """
+    from tradewind import journal
+
+    logs = journal.find_logs(_state(checkout, state_dir).logs, parts)
+    wanted = journal.filter_for(trace=trace, level=level)
+    for entry in journal.last_entries(logs, lines, wanted):
+        click.echo(entry.shown())
+    if follow:
+        for entry in journal.follow(logs, wanted):
+            click.echo(entry.shown())
+
+
+@cli.command()
+@state_dir
+@click.option("--admin", is_flag=True, help="Of the first administrator instead of the demo customer.")
+@click.pass_obj
+def token(checkout: Checkout, *, state_dir: Path | None, admin: bool) -> None:
+    r"""Print a fresh access token, valid for ten minutes, of an account made for this purpose.
+
+    \b
+    curl -H "Authorization: Bearer $(tradewind token)" http://127.0.0.1:8000/v1/customers/me
+    """
+    from tradewind.accounts import access_token
+    from tradewind.session import Session
+
+    click.echo(access_token(Session.find(checkout, state_dir), admin=admin))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@state_dir
+@click.argument("service")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(checkout: Checkout, *, state_dir: Path | None, service: str, words: tuple[str, ...]) -> None:
+    """Open psql on a service's database, as that service; WORDS go to psql (`psql auth -c 'TABLE outbox'`)."""
+    from tradewind.console import run_psql
+    from tradewind.session import Session
+
+    run_psql(Session.find(checkout, state_dir), service, words)
+
+
+@cli.command()
+@state_dir
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reset(checkout: Checkout, *, state_dir: Path | None, yes: bool) -> None:
+    """Delete all data, logs and passwords of the local system, which must be down."""
+    state = _state(checkout, state_dir)
+    if state.living_run():
+        raise click.ClickException("It is running; stop it first (`tradewind down`).")
+    if not state.exists():
+        click.echo(f"There is nothing in {state.folder}.")
+        return
+    if not yes:
+        click.confirm(f"Delete all data in {state.folder}?", abort=True)
+    state.remove()
+    click.echo(f"{state.folder} is empty; the next `up` begins anew.")
+
+
+@cli.command()
+@state_dir
+@click.option("--json", "as_json", is_flag=True, help="A list of {to, subject, body, at}.")
+@click.pass_obj
+def mail(checkout: Checkout, *, state_dir: Path | None, as_json: bool) -> None:
+    """Show the mails that the system would have sent, oldest first."""
+    from tradewind.mailbox import read, shown
+    from tradewind.session import Session
+
+    written = read(Session.find(checkout, state_dir))
+    click.echo(written if as_json else shown(written), nl=False)
+
+
+@cli.command()
+@state_dir
+@click.pass_obj
+def doctor(checkout: Checkout, state_dir: Path | None) -> None:
+    """Say what this machine lacks for running the system, and how to mend it. Ends with 1 if it cannot run."""
+    from tradewind.doctor import examine
+
+    sick = False
+    for finding in examine(checkout, _state(checkout, state_dir)):
+        sick = sick or (finding.serious and not finding.is_well)
+        mark = (
+            click.style("✓", fg="green") if finding.is_well else click.style("✗" if finding.serious else "!", fg="red")
+        )
+        click.echo(f"  {mark} {finding.what}")
+        if not finding.is_well:
+            click.echo(f"      {finding.mend}")
+    if sick:
+        sys.exit(1)
+
+
+@cli.command()
+@state_dir
+@click.pass_obj
+def demo(checkout: Checkout, state_dir: Path | None) -> None:
+    """Play a short story through the gateway and show each request and its answer."""
+    from tradewind.demo import Story
+    from tradewind.session import Session
+
+    Story(Session.find(checkout, state_dir).api, click.echo).play()
+
+
+def _state(checkout: Checkout, folder: Path | None) -> "State":
+    from tradewind.state import State
+
+    return State(folder or checkout.default_state)
+
+
+def main(checkout: Checkout | None = None) -> None:
+    """Run the command, for another checkout than this package's where one is given.
+
+    What a user can mend is one sentence, without a traceback.
+    """
+    from chassis.embedded import EmbeddedServerError
+    from tradewind.errors import TradewindError
+
+    try:
+        cli(obj=checkout)
+    except (EmbeddedServerError, TradewindError) as error:
+        click.echo(f"{error}", err=True)
+        sys.exit(1)
