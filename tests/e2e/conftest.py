@@ -1,0 +1,66 @@
+"""One system for all journeys: the one at ``BASE_URL``, or one that is started here and stopped at the end."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from httpx2 import Client
+
+from tests.e2e.people import Person
+from tests.e2e.system import LocalSystem, local_system
+
+ORIGIN = "https://shop.example"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one system in one process of pytest-xdist, so that it is started once."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here / "journeys"):
+            item.add_marker(pytest.mark.xdist_group("system"))
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[LocalSystem]:
+    """The system that was started here; what needs its logs or processes cannot run against another one."""
+    if "BASE_URL" in os.environ:
+        pytest.skip("BASE_URL names a system whose logs and processes are out of reach")
+    with local_system(CORS__ORIGINS=ORIGIN) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def base_url(request: pytest.FixtureRequest) -> str:
+    """The address of the system under test."""
+    if address := os.environ.get("BASE_URL"):
+        return address.rstrip("/")
+    started: LocalSystem = request.getfixturevalue("system")
+    return started.address
+
+
+@pytest.fixture(scope="session")
+def allowed_origin() -> str:
+    """An origin whose pages may call the API."""
+    if "BASE_URL" in os.environ and "CORS_ORIGIN" not in os.environ:
+        pytest.skip("CORS_ORIGIN does not say which origin the system at BASE_URL allows")
+    return os.environ.get("CORS_ORIGIN", ORIGIN)
+
+
+@pytest.fixture(scope="session")
+def api(base_url: str) -> Iterator[Client]:
+    """A client that knows nothing but the address."""
+    with Client(base_url=base_url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def ada(api: Client) -> Person:
+    """Somebody with an account, signed in."""
+    return Person.registered(api)
+
+
+@pytest.fixture
+def bob(api: Client) -> Person:
+    """Somebody else."""
+    return Person.registered(api)

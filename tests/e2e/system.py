@@ -1,0 +1,82 @@
+"""The whole system as processes, started for the tests and gone with them."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_START_SECONDS = 90
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class LocalSystem:
+    """A running system: where it answers, where it keeps its things, and the process that runs it."""
+
+    address: str
+    state: Path
+    runner: int
+
+    def tradewind(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the local runner against this system."""
+        return subprocess.run(
+            [sys.executable, "-m", "tradewind", words[0], "--state-dir", str(self.state), *words[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_START_SECONDS,
+        )
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what `status --json` says, by part."""
+        return {part["name"]: part for part in json.loads(self.tradewind("status", "--json").stdout)}
+
+    def log(self, part: str) -> list[dict[str, Any]]:
+        """Return the lines one part has logged, oldest first."""
+        lines = []
+        for line in (self.state / "logs" / f"{part}.log").read_text().splitlines():
+            with suppress(json.JSONDecodeError):  # A line that is being written.
+                lines.append(json.loads(line))
+        return lines
+
+
+@contextmanager
+def local_system(**environment: str) -> Iterator[LocalSystem]:
+    """Start the system on free ports with no data, and stop it, leaving nothing behind."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tradewind", "up", "--ephemeral", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call, no lock
+    )
+    output = started.stdout
+    assert output is not None
+    try:
+        ready = output.readline()
+        assert ready, f"the system did not start (status {started.wait(_START_SECONDS)}); what it said stands above"
+        document = json.loads(ready)
+        yield LocalSystem(document["address"], Path(document["state_dir"]), started.pid)
+    finally:
+        started.terminate()
+        try:
+            started.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+            raise
+        finally:
+            output.close()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel stop the system when the tests are killed."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
