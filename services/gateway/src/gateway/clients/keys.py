@@ -84,7 +84,12 @@ class TokenExchange:
     async def _exchange(self, key: str) -> tuple[str | None, float]:
         """Ask, and return the token and for how many seconds the answer holds."""
         form = {"grant_type": _GRANT, "subject_token": key, "subject_token_type": _KEY_TYPE}
-        headers = {**context.outgoing_headers(), "authorization": self._authorization, "accept": "application/json"}
+        headers = {
+            **context.outgoing_headers(),
+            "authorization": self._authorization,
+            "accept": "application/json",
+            "content-type": "application/x-www-form-urlencoded",  # The session adds none of its own.
+        }
         try:
             async with (
                 asyncio.timeout(self._seconds),
