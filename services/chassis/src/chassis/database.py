@@ -198,7 +198,7 @@ def unit_of_work_open() -> bool:
     return open_unit.get()
 
 
-def database_of(request: Request) -> Database:
+async def database_of(request: Request) -> Database:
     """Return the service's database."""
     database: Database = request.app.state.database
     return database
