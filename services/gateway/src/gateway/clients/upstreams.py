@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from chassis.breaker import Breaker, BreakerOpenError
+from chassis.errors import MalformedError
 from gateway.domain.forwarding import Field, Fields
 from gateway.domain.ports import Body, BrokenAnswerError, HandshakeRefusedError, NoAnswerError, ServiceAwayError
 
@@ -156,7 +157,7 @@ class AiohttpUpstream:
         A request that was never sent, and one that may be repeated and met a connection that was just being closed,
         gets a second try: without a mesh there is nobody else to do it. A body that is a stream can be sent once only.
         """
-        headers = CIMultiDict([(name.decode("ascii"), value.decode()) for name, value in fields])
+        headers = _text(fields)
         url = URL(self._origin + target, encoded=True)
         with self._breaker.call():
             try:
@@ -186,11 +187,12 @@ class AiohttpUpstream:
 
     async def connect(self, target: str, fields: Fields, subprotocols: Sequence[str]) -> AiohttpSocket:
         """Open a WebSocket; see ``Upstream.connect``."""
+        headers = _text(fields)
         with self._breaker.call() as call:
             try:
                 socket = await self._connections.session.ws_connect(
                     URL(self._origin + target, encoded=True),
-                    headers=CIMultiDict([(name.decode("ascii"), value.decode()) for name, value in fields]),
+                    headers=headers,
                     protocols=subprotocols,
                     max_msg_size=0,
                 )
@@ -200,6 +202,13 @@ class AiohttpUpstream:
             except (aiohttp.ClientError, OSError) as error:
                 raise ServiceAwayError(f"{self.name} cannot be reached.", retry_after_seconds=1) from error
         return AiohttpSocket(socket)
+
+
+def _text(fields: Fields) -> CIMultiDict[str]:
+    try:
+        return CIMultiDict([(name.decode(), value.decode()) for name, value in fields])
+    except UnicodeDecodeError:
+        raise MalformedError("A header field is not UTF-8.") from None
 
 
 def _whole(body: Body) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol
 
-from chassis.errors import InternalError, UnavailableError
+from chassis.errors import UnavailableError
 from gateway.domain.forwarding import Field, Fields
 
 Body = bytes | AsyncIterator[bytes] | None
@@ -17,8 +17,11 @@ class ServiceAwayError(UnavailableError):
     title = "The service is away"
 
 
-class NoAnswerError(InternalError):
-    """The request was sent and the connection ended before an answer; whether it was carried out is unknown."""
+class NoAnswerError(UnavailableError):
+    """The request was sent and the connection ended before an answer; whether it was carried out is unknown.
+
+    Asking again is safe for what may be repeated by its nature, or by its ``Idempotency-Key``.
+    """
 
     code = "no-answer"
     title = "The service gave no answer"
