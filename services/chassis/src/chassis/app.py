@@ -73,6 +73,7 @@ class Service:
         self.background = Background(enabled=settings.background)
         self.probes = probes.Probes()
         self.prepare_at_start = False
+        self._included = 0
         self._resources: list[_Resource] = []
         self._preparations: list[tuple[str, Job]] = []
         self.app = self._make_app(title or f"Tradewind {self.name}")
@@ -97,7 +98,7 @@ class Service:
         )
         app.add_middleware(CompressionMiddleware)
         app.state.service = self
-        app.include_router(self.probes.router)
+        app.router.routes += self.probes.router.routes
         problems.install(app)
         documents.install(app)
         return app
@@ -105,9 +106,15 @@ class Service:
     # What a service is made of.
 
     def include(self, *routers: APIRouter) -> None:
-        """Serve the routers' routes."""
-        for router in routers:
-            self.app.include_router(router)
+        """Serve the routers' routes, which count before the chassis' own.
+
+        FastAPI's ``include_router`` makes a tree that is searched again for each request, at a tenth of what a small
+        route costs. Our routers know their whole paths, so their routes go straight into the application's list.
+        """
+        own = self.app.router.routes
+        added = [route for router in routers for route in router.routes]
+        own[self._included : self._included] = added
+        self._included += len(added)
 
     def front(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
         """Let ``wrap(app)`` see each connection before FastAPI does, and after context, metrics and the access log."""

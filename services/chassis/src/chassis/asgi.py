@@ -73,29 +73,26 @@ class RequestMiddleware:
             found.get(b"traceparent"),
             tracestate=found.get(b"tracestate", ""),
             request_id=found.get(b"x-request-id"),
+            deadline=time.monotonic() + self._patience(found),
         )
-        deadline = time.monotonic() + self._patience(found)
-        sampled = work.sampled
-        if self._traced is not None and b"traceparent" not in found:
-            sampled = int(work.trace_id[8:16], 16) < self._traced
-        work = replace(work, deadline=deadline, sampled=sampled)
         if self._traced is not None:
+            if not work.parent_id:
+                work = replace(work, sampled=int(work.trace_id[8:16], 16) < self._traced)
             _continue_in(scope, work)
         return work
 
     def _patience(self, found: dict[bytes, str]) -> float:
         """Return how long the caller waits, in seconds, never more than the service allows."""
         patience = self._timeout
-        for name in (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms"):
-            given = found.get(name, "")
-            if given.isascii() and given.isdigit():
+        for name in _PATIENCE:
+            if (given := found.get(name)) and given.isascii() and given.isdigit():
                 patience = min(patience, int(given[:9]) / 1000)
         return patience
 
     def _refusal(self, found: dict[bytes, str], work: context.WorkContext) -> ServiceError | None:
         """Return why the request is not even begun, or None."""
-        length = found.get(b"content-length", "0")
-        if not length.isdecimal() or int(length[:19]) > self._max_body:
+        length = found.get(b"content-length")
+        if length and (not length.isdecimal() or int(length[:19]) > self._max_body):
             return ContentTooLargeError(f"At most {self._max_body} bytes, please.")
         if (work.remaining_seconds() or 0) <= 0:
             return DeadlineExceededError("Nobody waits for this any more.")
@@ -130,6 +127,7 @@ class RequestMiddleware:
 _CLIENT_CLOSED_REQUEST = 499
 """What nginx made customary for a client that went away before an answer began."""
 
+_PATIENCE = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _INTERESTING = frozenset(
     {
         b"content-length",

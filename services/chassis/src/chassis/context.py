@@ -6,7 +6,7 @@ problems, outgoing calls and outbox rows read it, so all of them name the same t
 Sources: W3C Trace Context (level 1); Envoy's ``x-envoy-expected-rq-timeout-ms``.
 """
 
-import os
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
 
 
 def new_trace_id() -> str:
-    """Return 32 random hexadecimal digits."""
-    return os.urandom(16).hex()
+    """Return 32 random hexadecimal digits; they have to be unique, not secret, and this costs no system call."""
+    return f"{random.getrandbits(128) or 1:032x}"
 
 
 def new_span_id() -> str:
     """Return 16 random hexadecimal digits."""
-    return os.urandom(8).hex()
+    return f"{random.getrandbits(64) or 1:016x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +88,24 @@ def deadline_in(seconds: float) -> Iterator[WorkContext]:
         yield bounded
 
 
-def continue_trace(traceparent: str | None, *, tracestate: str = "", request_id: str | None = None) -> WorkContext:
+def continue_trace(
+    traceparent: str | None, *, tracestate: str = "", request_id: str | None = None, deadline: float | None = None
+) -> WorkContext:
     """Make a child of the trace that ``traceparent`` names; an absent or ill-formed one starts a new trace.
 
     An ill-formed or absent ``request_id`` is replaced by the trace id, so that both find the same lines.
     """
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    known = match is not None and match[1].strip("0") != "" and match[2].strip("0") != ""
-    trace_id = match[1] if match and known else new_trace_id()
+    if match is not None and not (match[1].strip("0") and match[2].strip("0")):
+        match = None
+    trace_id = match[1] if match else new_trace_id()
     return WorkContext(
         trace_id=trace_id,
-        parent_id=match[2] if match and known else "",
+        parent_id=match[2] if match else "",
         request_id=request_id if request_id and _REQUEST_ID.fullmatch(request_id) else trace_id,
-        sampled=bool(match and known and int(match[3], 16) & 1),
-        tracestate=tracestate if known else "",
+        sampled=match is not None and int(match[3], 16) & 1 == 1,
+        tracestate=tracestate if match else "",
+        deadline=deadline,
     )
 
 

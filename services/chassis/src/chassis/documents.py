@@ -7,10 +7,19 @@ answer on any route (401, 403, 400, 413, 503 …) is documented where it can hap
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from chassis.problems import MEDIA_TYPE, Problem
+from chassis.security import Bearer
 
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An access token from `POST /v1/oauth/token`.",
+}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _SENTENCES = {
     "400": "The request cannot be understood",
@@ -42,11 +51,32 @@ def build(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= _problem_schemas()
+    _document_tokens(app, document)
     for path in document["paths"].values():
         for operation in path.values():
             _document_errors(operation)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _document_tokens(app: FastAPI, document: dict[str, Any]) -> None:
+    """Say which operations take an access token, and with which scopes."""
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or (scopes := _scopes(route.dependant)) is None:
+            continue
+        document["components"]["securitySchemes"] = {"bearer": _BEARER}
+        for method in route.methods or ():
+            if operation := document["paths"].get(route.path_format, {}).get(method.lower()):
+                operation["security"] = [{"bearer": sorted(scopes)}]
+
+
+def _scopes(dependant: Dependant) -> set[str] | None:
+    """Return the scopes that a route's dependencies want, None where none of them looks at the token."""
+    found = set(dependant.call.scopes) if isinstance(dependant.call, Bearer) else None
+    for each in dependant.dependencies:
+        if (nested := _scopes(each)) is not None:
+            found = (found or set()) | nested
+    return found
 
 
 def _problem_schemas() -> dict[str, Any]:

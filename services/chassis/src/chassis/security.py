@@ -13,8 +13,6 @@ from typing import Annotated, Any, Protocol
 
 import orjson
 from fastapi import Depends, Request
-from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
-from fastapi.security.base import SecurityBase
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet
@@ -271,12 +269,13 @@ def bearer_token(authorization: str | None) -> str:
     return token.strip()
 
 
-class Bearer(SecurityBase):
-    """A dependency that verifies the request's token, wants ``scopes``, and documents both in OpenAPI."""
+class Bearer:
+    """A dependency that verifies the request's token and wants ``scopes``; ``documents`` describes it.
+
+    Not one of FastAPI's security classes: their cache key is worked out anew for each request.
+    """
 
     def __init__(self, scopes: Sequence[str] = ()) -> None:
-        self.model = HTTPBearerModel(bearerFormat="JWT", description="An access token from `POST /v1/oauth/token`.")
-        self.scheme_name = "bearer"
         self.scopes = tuple(scopes)
 
     async def __call__(self, request: Request) -> Principal:
