@@ -5,18 +5,20 @@
     python bench/run.py                      all rows, several minutes
     python bench/run.py --only gateway       one row (chassis-route, read-by-id, gateway, outbox, start-up)
     python bench/run.py --quick              short rounds, for a first impression; nothing is kept
+    python bench/run.py --profile FOLDER     our programs' profiles into the folder; short rounds, nothing is kept
     python bench/run.py --table | --check    write, or only compare, the documentation's table of the kept results
 """
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from bench import results
-from bench.processes import CORES
+from bench.processes import CORES, PROFILES
 from bench.results import Row
 from bench.rounds import FULL, QUICK, Effort, say
 
@@ -30,8 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         return 0 if _table_is_current() else 1
     if not options.table:
-        measured = _measure(options.only or ROWS, QUICK if options.quick else FULL)
-        if options.quick:
+        if options.profile:
+            options.profile.mkdir(parents=True, exist_ok=True)
+            os.environ[PROFILES] = str(options.profile.absolute())
+        measured = _measure(options.only or ROWS, QUICK if options.quick or options.profile else FULL)
+        if options.quick or options.profile:
             return 0
         results.keep(measured)
     results.DOCUMENT.write_text(results.document_with(results.load(), results.DOCUMENT.read_text()))
@@ -42,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure Tradewind beside the bare libraries.")
     parser.add_argument("--only", action="append", choices=ROWS, help="measure this row (may be given again)")
     parser.add_argument("--quick", action="store_true", help="short rounds; keep nothing")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="profile our programs; keep no results")
     parser.add_argument("--table", action="store_true", help="write the kept results into the documentation")
     parser.add_argument("--check", action="store_true", help="fail if the documentation shows other results")
     return parser

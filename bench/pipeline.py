@@ -4,7 +4,7 @@
 on which the process takes its orders, comes from the environment. An order is a line and so is its answer:
 
 - producer: ``write COUNT PAUSE_SECONDS`` stores events, ten at a time without a pause, one at a time with one → ``[]``
-- consumer: ``expect COUNT`` → once so many effects are stored, the JSON list of the seconds from writing to effect
+- consumer: ``expect COUNT`` → ``[]``; ``wait`` → once so many effects are stored, the seconds from writing to effect
 """
 
 import asyncio
@@ -44,10 +44,12 @@ class Effects:
         if len(self._seconds) == self._expected:
             self._reached.set()
 
-    async def expect(self, words: list[str]) -> list[float]:
-        """Return once ``words[1]`` more effects have been stored."""
-        self._seconds, self._expected = [], int(words[1])
-        self._reached.clear()
+    async def obey(self, words: list[str]) -> list[float]:
+        """Begin to expect ``words[1]`` effects, or wait for them."""
+        if words[0] == "expect":
+            self._seconds, self._expected = [], int(words[1])
+            self._reached.clear()
+            return []
         await self._reached.wait()
         return self._seconds
 
@@ -91,7 +93,7 @@ async def consumer(side: str) -> AsyncIterator[Order]:
         else theirs.consuming(database, broker, effects.done)
     )
     async with opened:
-        yield effects.expect
+        yield effects.obey
 
 
 def _settings(database: str, broker: str) -> ours.Settings:

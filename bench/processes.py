@@ -20,6 +20,8 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES, LOAD_CORES = ({CORES[0]}, {CORES[-1]})
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 READY_SECONDS = 60
+PROFILES = "BENCH_PROFILES"
+"""The environment variable naming a folder: programs of ours are then profiled and leave their reports there."""
 
 
 class NotReadyError(Exception):
@@ -61,6 +63,14 @@ def running(
         yield process.pid
     finally:
         children.stop(process, SIGTERM, seconds_each=10)
+
+
+def program(module: str, *arguments: str, name: str) -> list[str]:
+    """Return the arguments with which ``python`` runs a program of ours, profiled where that was asked for."""
+    folder = os.environ.get(PROFILES)
+    if folder is None:
+        return ["-m", module, *arguments]
+    return ["-m", "bench.profiled", str(Path(folder) / f"{name}.txt"), module, *arguments]
 
 
 def plain_environment() -> dict[str, str]:

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from bench.load import Target, burst
-from bench.processes import ROOT, cpu_seconds, running
+from bench.processes import ROOT, cpu_seconds, program, running
 from bench.tokens import Issuer
 
 from chassis.children import free_ports
@@ -63,7 +63,7 @@ def service(
         **(environment or {}),
     }
     with running(
-        ["-m", "chassis", "serve", "--migrate"],
+        program("chassis", "serve", "--migrate", name=name),
         environment=settings,
         log=folder / f"{name}.log",
         ready=lambda: _is_ready(port),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.processes import cpu_seconds, running
+from bench.processes import cpu_seconds, program, running
 from bench.results import Row
 from bench.rounds import Effort, interleaved, percentile, say
 from bench.servers import Servers, servers
@@ -20,7 +20,7 @@ IDLE_MILLISECONDS = 50
 EVENTS_PER_SECOND_OF_EFFORT = 1000
 IDLE_EVENTS_PER_ROUND = 50
 IDLE_PAUSE_SECONDS = 0.03
-ANSWER_SECONDS = 120
+ANSWER_SECONDS = 60
 
 
 class End:
@@ -33,18 +33,17 @@ class End:
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rw", encoding="utf-8")
 
-    def order(self, line: str) -> None:
-        """Have something done; ``answer`` waits for it."""
-        self._lines.write(line + "\n")
-        self._lines.flush()
-
-    def answer(self) -> list[float]:
-        """Return what came of the order.
+    def do(self, order: str) -> list[float]:
+        """Give an order and return what came of it.
 
         Raises:
-            TimeoutError: Nothing came of it.
+            OSError: Nothing came of it in time, or the process has ended.
         """
-        seconds: list[float] = json.loads(self._lines.readline())
+        self._lines.write(order + "\n")
+        self._lines.flush()
+        if not (answer := self._lines.readline()):
+            raise ConnectionError(f"A process ended instead of doing this: {order}")
+        seconds: list[float] = json.loads(answer)
         return seconds
 
     def close(self) -> None:
@@ -77,10 +76,9 @@ class Side:
         return max(seconds) * 1000
 
     def _send(self, count: int, *, pause_seconds: float) -> list[float]:
-        self._consumer.order(f"expect {count}")
-        self._producer.order(f"write {count} {pause_seconds}")
-        self._producer.answer()
-        return self._consumer.answer()
+        self._consumer.do(f"expect {count}")
+        self._producer.do(f"write {count} {pause_seconds}")
+        return self._consumer.do("wait")
 
 
 def measure(effort: Effort, folder: Path) -> list[Row]:
@@ -140,7 +138,7 @@ def _side(name: str, folder: Path, shared: Servers) -> Iterator[Side]:
 def _end(side: str, role: str, folder: Path, database: str, shared: Servers) -> Iterator[End]:
     path = folder / f"{side}-{role}.socket"
     with running(
-        ["-m", "bench.pipeline", side, role],
+        program("bench.pipeline", side, role, name=f"{side}-{role}"),
         environment={
             "BENCH_DATABASE_URL": database,
             "BENCH_BROKER_URL": shared.broker_url,

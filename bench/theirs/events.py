@@ -12,7 +12,6 @@ from uuid import UUID
 
 import asyncpg
 import nats
-import nats.errors
 import orjson
 from nats.aio.msg import Msg
 from nats.js.client import JetStreamContext
@@ -113,7 +112,7 @@ async def consume(pool: Pool, jetstream: JetStreamContext, done: Callable[[dict[
         while True:
             try:
                 messages = await subscription.fetch(BATCH, timeout=1)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 continue
             for message in messages:
                 await slots.acquire()
@@ -128,15 +127,17 @@ async def producing(database_url: str, broker_url: str) -> AsyncIterator[Callabl
     async def write(event_id: UUID, at: float, text: str) -> None:
         await producer.write(event_id, {"at": at, "text": text})
 
-    relay = asyncio.create_task(producer.relay())
-    yield write
-    relay.cancel()
+    async with asyncio.TaskGroup() as tasks:
+        relay = tasks.create_task(producer.relay())
+        yield write
+        relay.cancel()
 
 
 @asynccontextmanager
 async def consuming(database_url: str, broker_url: str, done: Callable[[float], None]) -> AsyncIterator[None]:
     """Store the effect of each event, and call ``done`` with its ``at`` once that is committed."""
     pool, jetstream = await open_pool(database_url), await open_stream(broker_url)
-    task = asyncio.create_task(consume(pool, jetstream, lambda event: done(event["at"])))
-    yield
-    task.cancel()
+    async with asyncio.TaskGroup() as tasks:
+        consumer = tasks.create_task(consume(pool, jetstream, lambda event: done(event["at"])))
+        yield
+        consumer.cancel()
