@@ -1,4 +1,4 @@
-"""The same request through the gateway and straight to the service: what it costs more, and how long it takes more.
+"""The same request through the gateway and straight to the service: what it costs more, and how long it takes more."""
 
 import asyncio
 from collections.abc import Iterator
