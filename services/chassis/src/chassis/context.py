@@ -67,14 +67,20 @@ def started() -> WorkContext | None:
     return _current.get()
 
 
-@contextmanager
-def working(context: WorkContext) -> Iterator[WorkContext]:
+class working:  # noqa: N801 - reads as a verb where it is used; a class, because every request enters it
     """Make ``context`` the current one for the block."""
-    token = _current.set(context)
-    try:
-        yield context
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: WorkContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> WorkContext:
+        self._token = _current.set(self._context)
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 @contextmanager
