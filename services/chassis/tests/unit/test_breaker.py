@@ -150,6 +150,19 @@ def test_recovered_peer_has_all_its_failures_again(breaker: Breaker, seconds: Se
     assert state(breaker) == "CLOSED"
 
 
+def test_recovered_peer_is_not_judged_by_its_past(breaker: Breaker, seconds: Seconds) -> None:
+    for _ in range(5):
+        succeed(breaker)
+        fail(breaker)
+    assert state(breaker) == "OPEN"
+    seconds.now += 5
+    succeed(breaker)
+
+    fail(breaker)
+
+    assert state(breaker) == "CLOSED"
+
+
 def test_probe_that_hangs_gives_way_to_another(breaker: Breaker, seconds: Seconds) -> None:
     times(3, fail, breaker)
     seconds.now += 5
