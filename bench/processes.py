@@ -29,9 +29,9 @@ class NotReadyError(Exception):
 
 
 @contextmanager
-def serving_cores() -> Iterator[None]:
-    """Start what serves in this block: children inherit the core; afterwards this process has its own again."""
-    os.sched_setaffinity(0, SERVER_CORES)
+def serving_cores(cores: set[int] = SERVER_CORES) -> Iterator[None]:
+    """Start what serves in this block: children inherit the cores; afterwards this process has its own again."""
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -45,13 +45,14 @@ def running(
     environment: Mapping[str, str],
     log: Path,
     ready: Callable[[], bool],
+    cores: set[int] = SERVER_CORES,
 ) -> Iterator[int]:
     """Run ``python`` with arguments in the checkout, and lend its pid once ``ready``; it ends with the block.
 
     Raises:
         NotReadyError: It ended at once or did not become ready.
     """
-    with log.open("wb") as output, serving_cores():
+    with log.open("wb") as output, serving_cores(cores):
         process = children.spawn(
             [sys.executable, *arguments],
             environment={**plain_environment(), **environment},
@@ -81,13 +82,30 @@ def plain_environment() -> dict[str, str]:
 def cpu_seconds(roots: Iterable[int]) -> float:
     """Return the CPU time that processes and all their descendants have used, those that have ended included."""
     stats = _stats()
-    wanted, total = list(roots), 0
+    return sum(stats[pid][1] for root in roots for pid in _tree(root, stats)) / TICKS_PER_SECOND
+
+
+def pss_bytes(root: int) -> int:
+    """Return the memory of a process and all its descendants, what they share counted once (PSS)."""
+    total = 0
+    for pid in _tree(root, _stats()):
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:  # It has ended since it was listed.
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def _tree(root: int, stats: Mapping[int, tuple[int, int]]) -> list[int]:
+    """Return the process and its descendants, those that still exist."""
+    found, wanted = [], [root]
     while wanted:
         pid = wanted.pop()
         if pid in stats:
-            total += stats[pid][1]
+            found.append(pid)
             wanted += [child for child, (parent, _) in stats.items() if parent == pid]
-    return total / TICKS_PER_SECOND
+    return found
 
 
 def _stats() -> dict[int, tuple[int, int]]:
@@ -107,4 +125,4 @@ def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             raise NotReadyError(f"{log.stem} did not get ready:\n{log.read_text(errors='replace')[-4000:]}")
-        time.sleep(0.05)
+        time.sleep(0.02)
