@@ -78,7 +78,7 @@ def _serve_many(build: Callable[[], Service], workers: int, *, prepare: bool) ->
     service = build()
     settings = service.settings
     if prepare:
-        asyncio.run(service.run_preparations())
+        _prepare_elsewhere(service)
     arbiter = os.getpid()
 
     class Application(BaseApplication):  # type: ignore[misc] # the package has no types
@@ -104,3 +104,21 @@ def _serve_many(build: Callable[[], Service], workers: int, *, prepare: bool) ->
 
     logs.get("serve").info("serving", host=settings.host, port=settings.port, workers=workers)
     Application().run()
+
+
+def _prepare_elsewhere(service: Service) -> None:
+    """Run the preparations in a process of their own: workers must not inherit the connections that they open."""
+    import multiprocessing
+
+    child = multiprocessing.get_context("fork").Process(target=_prepare, args=(service,))
+    child.start()
+    child.join()
+    if child.exitcode:
+        sys.exit(child.exitcode)
+
+
+def _prepare(service: Service) -> None:
+    from chassis.children import die_with_parent
+
+    die_with_parent()
+    asyncio.run(service.run_preparations())

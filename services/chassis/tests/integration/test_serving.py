@@ -30,8 +30,18 @@ async def slow() -> str:
     await asyncio.sleep(0.5)
     return "done"
 
+opened = []
+
+@router.get("/v1/opened")
+async def read_opened() -> list[str]:
+    return opened
+
+async def prepare() -> None:
+    opened.append("a connection")
+
 def build(settings):
     service = Service(settings, name="sample")
+    service.prepare("sample", prepare)
     service.include(router)
     return service
 """
@@ -55,9 +65,9 @@ class Server:
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *words: str) -> None:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "chassis", "serve"]
+            command = [sys.executable, "-m", "chassis", "serve", *words]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.log.parent)
         self.wait_for(lambda: self.get("/readyz").status_code == 200)
 
@@ -152,6 +162,13 @@ def test_many_workers_merge_their_metrics_and_die_with_the_first(make_server: Ca
     server.stop(signal.SIGKILL)
     _gone, alive = psutil.wait_procs(workers, timeout=5)
     assert not alive
+
+
+def test_many_workers_inherit_nothing_that_the_preparations_opened(make_server: Callable[..., Server]) -> None:
+    server = make_server(WEB_CONCURRENCY="2")
+    server.start("--migrate")
+    assert "prepared" in server.log.read_text()
+    assert server.get("/v1/opened").json() == []
 
 
 def test_many_workers_end_at_sigterm_and_leave_nothing_behind(
