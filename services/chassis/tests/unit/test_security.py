@@ -174,6 +174,13 @@ async def test_cache_is_bounded(tokens: TokenIssuer) -> None:
     assert [verifier.verify_cached(token) is not None for token in three] == [False, True, True]
 
 
+async def test_nothing_is_remembered_without_a_cache(tokens: TokenIssuer) -> None:
+    verifier = TokenVerifier(issuer=tokens.issuer, audiences=("tradewind",), keys=tokens, cache_size=0)
+    token = tokens.issue("ada")
+    assert (await verifier.verify(token)).subject == "ada"
+    assert verifier.verify_cached(token) is None
+
+
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic abc"])
 async def test_request_without_bearer_token_is_told_so(header: str | None) -> None:
     with pytest.raises(MissingTokenError):
