@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ("chassis.testing",)
+
+# A machine that is busy for a moment is no counter-example.
+settings.register_profile("tradewind", deadline=None)
+settings.load_profile("tradewind")
 
 _REPOSITORY = Path(__file__).parent
 
