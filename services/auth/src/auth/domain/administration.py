@@ -5,7 +5,7 @@ from uuid import UUID
 
 from auth.domain.accounts import Account
 from auth.domain.audit import entry
-from auth.domain.callers import Caller
+from auth.domain.callers import COMMAND, Caller
 from auth.domain.roles import Role
 from auth.domain.units import UnitOfWork
 from chassis.clock import Clock
@@ -78,3 +78,21 @@ class AccountService:
         details = {"before": " ".join(sorted(before)), "after": " ".join(sorted(account.roles))}
         self._uow.audit.add(entry("roles-changed", caller, now, account_id, **details))
         return account
+
+    async def appoint_admin(self, email: str, name: str, password_hash: str) -> bool:
+        """Make the account of a normalised address an admin's; by command, when there is no admin to ask.
+
+        Returns:
+            Whether the account had to be made; one that exists keeps its name and password.
+        """
+        now = self._clock.now()
+        account = await self._uow.accounts.claim(email)
+        if account is None:
+            roles = frozenset({Role.CUSTOMER, Role.ADMIN})
+            made = Account.register(email=email, name=name, password_hash=password_hash, now=now, roles=roles)
+            self._uow.accounts.add(made)
+            self._uow.audit.add(entry("admin-made", COMMAND, now, made.id))
+            return True
+        account.assign_roles(account.roles | {Role.ADMIN}, COMMAND, now)
+        self._uow.audit.add(entry("admin-appointed", COMMAND, now, account.id))
+        return False

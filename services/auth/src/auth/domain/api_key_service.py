@@ -1,6 +1,6 @@
-"""Making, listing and revoking API keys, inside the given unit of work."""
+"""Making and revoking API keys, inside the given unit of work."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -76,10 +76,6 @@ class ApiKeyService:
             ApiKeyNotFoundError: The account has no such key.
         """
         return KeyWithSecret(await self._uow.api_keys.get(api_key_id, account_id), None)
-
-    async def list(self, account_id: UUID) -> Sequence[ApiKey]:
-        """Return the keys that were not revoked, newest first."""
-        return await self._uow.api_keys.find_by_account(account_id)
 
     async def revoke(self, account_id: UUID, api_key_id: UUID, caller: Caller) -> None:
         """End a key; one that has ended already stays ended.

@@ -9,7 +9,7 @@ from auth.domain.callers import Caller
 from chassis.ids import uuid7
 
 
-@dataclass(slots=True)
+@dataclass
 class AuditEntry:
     """One line of the trail; ``account_id`` is whom it concerns, None where that is nobody we know."""
 

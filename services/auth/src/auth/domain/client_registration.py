@@ -22,6 +22,11 @@ class Applied:
     removed: list[str]
     without_secret: list[str]
 
+    @property
+    def anything(self) -> bool:
+        """Whether a client is different from before."""
+        return bool(self.made or self.changed or self.removed)
+
 
 class ClientRegistration:
     """Applies the registry inside the given unit of work; doing it again changes nothing."""

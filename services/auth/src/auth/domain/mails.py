@@ -11,7 +11,7 @@ from uuid import UUID
 from chassis.ids import uuid7
 
 
-@dataclass(slots=True)
+@dataclass
 class Mail:
     """One message to one address, plain text."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from chassis.errors import ConflictError, UnavailableError
 
@@ -47,7 +47,7 @@ class KeyMaterial:
     """A new key pair: ``public`` is a JWK, ``sealed_private`` is encrypted, ``kid`` its RFC 7638 thumbprint."""
 
     kid: str
-    public: dict[str, str]
+    public: dict[str, Any]
     sealed_private: bytes
 
 
