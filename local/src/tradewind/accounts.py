@@ -51,4 +51,4 @@ def _register(session: Session, email: str, password: str) -> None:
 
 
 def _make_admin(session: Session, email: str, password: str) -> None:
-    session.run_command(AUTH, "create-admin", "--email", email, said=f"{password}\n")
+    session.run_command(AUTH, "admin", "create", "--email", email, "--password-stdin", said=f"{password}\n")

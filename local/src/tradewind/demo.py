@@ -11,6 +11,7 @@ import click
 
 from tradewind.accounts import CLIENT_ID
 from tradewind.api import Answer, Api, UnexpectedAnswerError
+from tradewind.hints import Hints
 
 _SHOWN_HEADERS = ("location", "etag", "www-authenticate", "idempotency-replayed", "retry-after")
 _SECRET_FIELDS = ("password", "access_token", "refresh_token")
@@ -26,8 +27,9 @@ class Story:
     Every answer is checked: a story that ends is a system that works.
     """
 
-    def __init__(self, api: Api, say: Say) -> None:
+    def __init__(self, api: Api, say: Say, hints: Hints) -> None:
         self._api = api
+        self._hints = hints
         self._say = say
         self._steps = 0
         self._email = f"ada-{secrets.token_hex(4)}@tradewind.example"
@@ -49,11 +51,13 @@ class Story:
         self._hear_of_the_account()
         self._refresh()
         self._reuse()
+        self._say(f"\nEvery answer was as it should be. The registration's way through the services:\n  {self._trace}")
 
     def _register(self) -> None:
         self._step("Ada registers. The answer is the same for an address that has an account already.")
         document = {"email": self._email, "password": self._password, "name": "Ada Lovelace"}
-        self._send("POST", "/v1/accounts", document=document, expect=HTTPStatus.ACCEPTED)
+        answer = self._send("POST", "/v1/accounts", document=document, expect=HTTPStatus.ACCEPTED)
+        self._trace = self._hints.command(f"logs --trace {answer.headers['x-request-id']}")
 
     def _sign_in(self) -> None:
         self._step("She signs in with her password and gets tokens (OAuth 2; other clients have other grants).")
@@ -153,8 +157,10 @@ class Story:
         self._say(f"  {click.style(f'{method} {path}', fg='cyan')}")
         for name, value in sent.items():
             self._say(f"  {name}: {_short(value) if name == 'Authorization' else value}")
-        if document or form:
-            self._show(document or form)
+        if form:
+            self._show_form(form)
+        if document:
+            self._show(document)
         answer = self._api.send(method, path, document=document, form=form, headers=sent)
         status = HTTPStatus(answer.status)
         self._say(f"  {click.style(f'→ {status.value} {status.phrase}', fg='green' if status < 400 else 'yellow')}")  # noqa: PLR2004
@@ -172,6 +178,10 @@ class Story:
         self._steps += 1
         self._say(f"\n{click.style(f'{self._steps}. {sentence}', bold=True)}")
 
+    def _show_form(self, form: dict[str, str]) -> None:
+        for name, value in form.items():
+            self._say(f"  {click.style(f'{name}={_short(value) if name in _SECRET_FIELDS else value}', dim=True)}")
+
     def _show(self, body: Any, *, indent: str = "  ") -> None:
         if isinstance(body, dict):
             body = {name: _short(value) if name in _SECRET_FIELDS else value for name, value in body.items()}
@@ -181,4 +191,4 @@ class Story:
 
 def _short(secret: str) -> str:
     """Return as much of a secret as is needed to tell two of them apart."""
-    return f"{secret[:16]}…"
+    return f"{secret[:12]}…{secret[-6:]}"

@@ -22,7 +22,8 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 _TAIL_BYTES = 1_000_000
 _FOLLOW_SECONDS = 0.2
 _COLOURS = {"debug": "bright_black", "warning": "yellow", "error": "red", "critical": "red"}
-_HIDDEN = ("timestamp", "level", "event", "service", "version", "span_id", "logger")
+_HIDDEN = ("timestamp", "level", "event", "service", "version", "span_id", "logger", "component")
+_REQUEST_FIELDS = ("method", "path", "route", "status", "duration_ms")
 _POSTGRES = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3}) UTC \[\d+\] (?:\S*@\S* )?(\w+):\s+(.*)")
 _POSTGRES_LEVELS = {"WARNING": "warning", "ERROR": "error", "FATAL": "error", "PANIC": "critical"}
 _NATS = re.compile(r"\[\d+\] (\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d\.\d{3,6}) \[(\w+)\] (.*)")
@@ -72,12 +73,19 @@ def entry(part: str, line: str) -> Entry:
 
 
 def _from_json(part: str, document: dict[str, Any]) -> Entry:
+    fields = {name: value for name, value in document.items() if name not in _HIDDEN}
+    if fields.get("request_id") == fields.get("trace_id"):
+        fields.pop("request_id", None)  # It was made from the trace, and finds the same lines.
+    event = str(document.get("event", ""))
+    if all(name in fields for name in _REQUEST_FIELDS):
+        request = {name: fields.pop(name) for name in _REQUEST_FIELDS}
+        event = "{method} {path} → {status} in {duration_ms} ms".format(**request)
     return Entry(
         part=part,
         at=str(document.get("timestamp", "")),
         level=str(document.get("level", "info")),
-        event=str(document.get("event", "")),
-        fields={name: value for name, value in document.items() if name not in _HIDDEN},
+        event=event,
+        fields=fields,
     )
 
 

@@ -209,7 +209,8 @@ def demo(checkout: Checkout, state_dir: Path | None) -> None:
     from tradewind.demo import Story
     from tradewind.session import Session
 
-    Story(Session.find(checkout, state_dir).api, click.echo).play()
+    session = Session.find(checkout, state_dir)
+    Story(session.api, click.echo, session.hints).play()
 
 
 def _state(checkout: Checkout, folder: Path | None) -> "State":

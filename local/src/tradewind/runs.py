@@ -64,7 +64,7 @@ class Run:
                     for part in document["parts"]
                 ],
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, AttributeError):
             return None
 
     def is_alive(self) -> bool:

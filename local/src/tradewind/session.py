@@ -10,6 +10,7 @@ from tradewind.checkout import Checkout
 from tradewind.credentials import Credentials
 from tradewind.environment import Environments
 from tradewind.errors import TradewindError
+from tradewind.hints import Hints
 from tradewind.runs import Run
 from tradewind.state import State
 
@@ -37,13 +38,17 @@ class Session:
         Raises:
             NotRunningError: There is none.
         """
-        from tradewind.screen import command_name
-
         state = State(state_folder or checkout.default_state)
         run = state.living_run()
         if run is None:
-            raise NotRunningError(f"Nothing is running in {state.folder}; `{command_name()} up` starts it.")
+            up = Hints(checkout, state.folder).command("up")
+            raise NotRunningError(f"Nothing is running in {state.folder}; `{up}` starts it.")
         return cls(checkout, state, run)
+
+    @property
+    def hints(self) -> Hints:
+        """Command lines about this run."""
+        return Hints(self.checkout, self.state.folder)
 
     @property
     def api(self) -> Api:
@@ -69,7 +74,7 @@ class Session:
         environment = Environments(self.checkout.manifests, self.run.network, self.credentials).of(service)
         done = subprocess.run(
             self.checkout.command(*words),
-            env=environment | {"WEB_CONCURRENCY": "1", "LOG__LEVEL": "warning"},
+            env=environment | {"WEB_CONCURRENCY": "1", "LOG__LEVEL": "error"},
             cwd=self.checkout.root,
             input=said,
             capture_output=True,

@@ -54,11 +54,19 @@ class State:
         Raises:
             AlreadyRunningError: Another process holds it.
         """
-        self._lock = os.fdopen(os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        lock = os.fdopen(os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            lock.close()
             raise AlreadyRunningError from error
+        self._lock = lock
+
+    def unlock(self) -> None:
+        """Let others have the folder, before this process ends."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def run(self) -> Run | None:
         """Return the last run that was written down, whether it lives or not."""

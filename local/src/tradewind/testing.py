@@ -16,11 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
+
+from chassis.children import die_with_parent
 
 _STOP_SECONDS = 15
 TRADEWIND = (sys.executable, "-m", "tradewind")
@@ -56,7 +59,12 @@ class RunningSystem:
     def __enter__(self) -> Self:
         self._said = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=self._said, text=True
+            self._command,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - tests start it from the main thread
         )
         if self._wait:
             self._read_ready_line()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 import signal
 import socket
 import tempfile
@@ -17,9 +16,10 @@ import psutil
 from tradewind import journal
 from tradewind.checkout import Checkout
 from tradewind.errors import TradewindError
+from tradewind.hints import Hints
 from tradewind.processes import ProcessId, wait_until_gone
 from tradewind.runs import PartRecord, Run
-from tradewind.screen import Screen, command_name, has_gateway
+from tradewind.screen import Screen
 from tradewind.state import AlreadyRunningError, State
 from tradewind.supervisor import Kept, Supervisor
 from tradewind.system import System, choose_network
@@ -60,16 +60,15 @@ def up(wish: Wish, screen: Screen) -> None:
         network = choose_network(list(wish.checkout.manifests), public_port=wish.port, workers=wish.workers)
         credentials = state.credentials(wish.checkout.manifests)
         system = System(wish.checkout, state, network, credentials, services)
-        asyncio.run(_Running(system, screen, words=_words(wish, state)).until_stopped())
+        asyncio.run(_Running(system, screen).until_stopped())
 
 
 class _Running:
     """One run: the listener that shows and writes down what the supervisor tells."""
 
-    def __init__(self, system: System, screen: Screen, *, words: str) -> None:
+    def __init__(self, system: System, screen: Screen) -> None:
         self._system = system
         self._screen = screen
-        self._words = words
         self._supervisor = Supervisor(self)
         self._me = ProcessId.me()
         self._ids: dict[int, ProcessId | None] = {}
@@ -96,9 +95,7 @@ class _Running:
         self._screen.everything_is_ready(
             self._run(),
             seconds=time.time() - psutil.Process().create_time(),
-            state=self._system.state.folder,
-            docs=has_gateway(self._run()),
-            words=self._words,
+            hints=Hints(self._system.checkout, self._system.state.folder),
         )
         await asyncio.gather(self._supervisor.failed(), self._bound_logs())
 
@@ -188,18 +185,19 @@ def _state(wish: Wish) -> Iterator[State]:
     try:
         state.lock()
     except AlreadyRunningError:
-        raise CannotStartError(_already_running(state)) from None
+        raise CannotStartError(_already_running(wish, state)) from None
     try:
         yield state
     finally:
         if wish.ephemeral:
             state.remove()
+        state.unlock()
 
 
-def _already_running(state: State) -> str:
+def _already_running(wish: Wish, state: State) -> str:
     run = state.run()
     who = f" (process {run.runner.pid}, {run.network.public_url})" if run else ""
-    return f"Tradewind is running already{who}; `{command_name()} down` stops it."
+    return f"Tradewind is running already{who}; `{Hints(wish.checkout, state.folder).command('down')}` stops it."
 
 
 def _take_over(state: State) -> None:
@@ -220,6 +218,7 @@ def _sweep() -> None:
                 state = State(folder)
                 state.lock()
                 state.remove()
+                state.unlock()
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -246,9 +245,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _words(wish: Wish, state: State) -> str:
-    """Return what other commands need to find this run: nothing, unless it is not in its usual place."""
-    usual = state.folder == wish.checkout.default_state
-    return "" if usual else f" --state-dir {shlex.quote(str(state.folder))}"
