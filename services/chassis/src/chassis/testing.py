@@ -5,10 +5,12 @@ A service's own conftest overrides ``service_name``.
 """
 
 import asyncio
+import inspect
 import os
 import secrets
+import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +36,20 @@ def skip_without(tool: str, reason: str) -> NoReturn:
     if tool in os.environ.get("REQUIRE", "").split(","):
         pytest.fail(f"REQUIRE names {tool}, and {reason}")
     pytest.skip(reason)
+
+
+async def eventually(condition: Callable[[], object], *, seconds: float = 10) -> None:
+    """Return as soon as ``condition``, awaited where it has to be, is true; fail the test when it is not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"It did not happen within {seconds:g} s.")
+        await asyncio.sleep(0.01)
 
 
 class FakeClock:
