@@ -25,17 +25,18 @@ _ACKNOWLEDGE_SECONDS = 5
 class _Batch:
     """What is still unknown of one call."""
 
-    __slots__ = ("finished", "open", "refusal", "taken")
+    __slots__ = ("finished", "open", "refusal", "sealed", "taken")
 
     def __init__(self) -> None:
         self.open: set[str] = set()
+        self.sealed = False
         self.taken: set[UUID] = set()
         self.refusal = ""
         self.finished = asyncio.Event()
 
     def settle(self, token: str) -> None:
         self.open.discard(token)
-        if not self.open:
+        if self.sealed and not self.open:
             self.finished.set()
 
 
@@ -62,6 +63,7 @@ class Publisher:
         try:
             for envelope in envelopes:
                 await self._send(envelope, batch)
+            batch.sealed = True
             _stop_if_cancelled()
             await self._wait(batch)
         finally:
