@@ -18,7 +18,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from chassis import context, logs, tracing
-from chassis.errors import UnavailableError
+from chassis.errors import ServiceError, UnavailableError
 from chassis.events import Envelope
 from chassis.manifest import Hear, Manifest, event_type
 
@@ -123,6 +123,12 @@ async def deliver(raw: bytes, handle: Handle, refuse: Refuse | None = None) -> N
     work = context.continue_trace(envelope.traceparent)
     with context.working(work), tracing.span(f"process {envelope.type}", "consumer"):
         await handle(envelope)
+
+
+def log_return(consumer: str, error: Exception) -> None:
+    """Note that an event will come again; with a stack trace where nobody expected the failure. For adapters."""
+    unexpected = not isinstance(error, ServiceError)
+    _log.warning("event comes again", consumer=consumer, error=f"{type(error).__name__}: {error}", exc_info=unexpected)
 
 
 async def _forget(message: Unreadable) -> None:

@@ -6,12 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from chassis import logs
-from chassis.bus import Consumer, Handle, PublishError, Refuse, deliver
+from chassis.bus import Consumer, Handle, PublishError, Refuse, deliver, log_return
 from chassis.events import Envelope
 from chassis.manifest import Manifest
-
-_log = logs.get("bus")
 
 
 @dataclass(slots=True)
@@ -111,8 +108,8 @@ class MemoryBus:
             raw = await group.waiting.get()
             try:
                 await deliver(raw, handle, refuse)
-            except Exception:  # noqa: BLE001 - whatever a handler raises, the event has to come again
-                _log.warning("event comes again", consumer=self._service, exc_info=True)
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises, the event has to come again
+                log_return(self._service, error)
                 loop.call_later(self._redelivery_seconds, group.waiting.put_nowait, raw)
             except asyncio.CancelledError:
                 group.waiting.put_nowait(raw)

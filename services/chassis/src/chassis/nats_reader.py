@@ -17,8 +17,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from chassis import logs
-from chassis.bus import BrokerAwayError, Handle, Refuse, deliver
+from chassis.bus import BrokerAwayError, Handle, Refuse, deliver, log_return
 
 _EXPIRES_SECONDS = 30
 _HEARTBEAT_SECONDS = 5
@@ -26,8 +25,6 @@ _SILENCE_SECONDS = 2.5 * _HEARTBEAT_SECONDS
 _NANOSECONDS = 1_000_000_000
 _AHEAD = 4
 """How many events per worker are asked for before there is a worker for them."""
-
-_log = logs.get("bus")
 
 
 class ReaderLostError(BrokerAwayError):
@@ -124,8 +121,8 @@ class Reader:
             try:
                 await deliver(message.data, handle, refuse)
                 answer = message.ack()
-            except Exception:  # noqa: BLE001 - whatever a handler raises, the event has to come again
-                _log.warning("event comes again", consumer=self._durable, exc_info=True)
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises, the event has to come again
+                log_return(self._durable, error)
                 answer = message.nak(_pause_seconds(message.metadata.num_delivered))
             with suppress(nats.errors.Error):
                 # An answer that is lost with the connection means that the event comes again: allowed.
