@@ -33,7 +33,7 @@ _COUNTED = 100_000
 
 _KEEPALIVES = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 _FETCH = """
-    SELECT position, id, type, subject, sequence, data, traceparent, occurred_at
+    SELECT position, id, type, subject, sequence, data::text AS data, traceparent, occurred_at
     FROM outbox WHERE sent_at IS NULL ORDER BY position LIMIT $1
 """
 _MARK = "UPDATE outbox SET sent_at = now() WHERE position = ANY($1::bigint[])"
@@ -113,18 +113,19 @@ class Relay:
             await self._publish_all(session)
 
     async def _publish_all(self, session: Any) -> None:
-        pause = 0.1
+        pause, complaint = 0.1, ""
         while True:
             self._woken.clear()
             await self._measure(session)
             try:
                 count = await self._publish_batch(session)
             except PublishError as error:
-                self._log.warning("outbox waits", error=str(error), pause_seconds=pause)
+                if complaint != (complaint := str(error)):
+                    self._log.warning("outbox waits", error=complaint)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 continue
-            pause = 0.1
+            pause, complaint = 0.1, ""
             if count < self._batch:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
