@@ -115,6 +115,10 @@ class Failures:
         """Tell whether another failure is the end."""
         return attempt.number >= self._settings.attempts
 
+    def is_beyond(self, attempt: Attempt) -> bool:
+        """Tell whether it is one too many: the last one never came to an end."""
+        return attempt.number > self._settings.attempts
+
     async def postpone(self, attempt: Attempt, error: BaseException) -> None:
         """Note that the attempt failed: the event waits for the next one, or is dead."""
         due = None if self.is_last(attempt) else func.now() + self._pause(attempt.number)

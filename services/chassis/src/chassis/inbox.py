@@ -80,8 +80,8 @@ class Inbox:
             await self._effect(envelope, None)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the event is kept
             _failed.labels(self._consumer, envelope.type).inc()
-            self._log.warning("event failed", **_identity(envelope), attempt=1, error=failures.describe(error))
             await self._failures.keep(envelope, error)
+            self._log.warning("event failed", **_identity(envelope), attempt=1, error=failures.describe(error))
 
     async def refuse(self, message: Unreadable) -> None:
         """Keep what nobody can read as a dead letter."""
@@ -102,6 +102,10 @@ class Inbox:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _retry(self, attempt: Attempt) -> None:
+        if self._failures.is_beyond(attempt):
+            await self._postpone(attempt, RuntimeError("The process ended in the middle of the last attempt."))
+            return
+
         async def again(envelope: Envelope) -> None:
             try:
                 await self._effect(envelope, attempt)
@@ -135,8 +139,8 @@ class Inbox:
         seconds = time.perf_counter() - started
         (_repeated if known else _handled).labels(self._consumer, envelope.type).inc()
         _seconds.labels(self._consumer).observe(seconds)
-        outcome = "known already" if known else "handled"
-        self._log.info("event", **_identity(envelope), outcome=outcome, duration_ms=round(seconds * 1000, 2))
+        line = "event known already" if known else "event handled"
+        self._log.info(line, **_identity(envelope), duration_ms=round(seconds * 1000, 2))
 
     async def _record(self, session: AsyncSession, envelope: Envelope) -> bool:
         """Return whether the event is new; a second delivery at the same time waits here for the first's commit."""
