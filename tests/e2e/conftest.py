@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one system in one process of pytest-xdist, so that it is started once."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here / "journeys"):
+        if item.path.is_relative_to(here) and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("system"))
 
 

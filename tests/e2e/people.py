@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from httpx2 import Client, Response
 
 CLIENT_ID = "tradewind-cli"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 _LOOK_SECONDS = 0.05
 
 Found = TypeVar("Found")
