@@ -19,6 +19,11 @@ def units() -> FakeUnits:
 
 
 @pytest.fixture
+def fake_units() -> FakeUnits:
+    return FakeUnits()
+
+
+@pytest.fixture
 def registry() -> ScopeRegistry:
     everybody = frozenset(Role)
     return ScopeRegistry(
