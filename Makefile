@@ -12,6 +12,8 @@ export PYTHON_MINIMUM UV_VERSION
 # An interpreter to use instead of the first one on PATH that is new enough.
 PYTHON ?=
 export PYTHON
+# With it, every process would compile everything it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 # What is passed on to the program behind `make run`, `make test`, `make lint`.
 ARGS ?=
 # One row of `make bench`, by name.
@@ -85,6 +87,12 @@ generate-events: .installed-dev ## Schemas of the events each service tells; a b
 verify-events: .installed-dev
 	@for service in $(services); do SERVICE=$$service $(python) -m chassis schemas --check; done
 
+.PHONY: generate-benchmarks verify-benchmarks
+generate-benchmarks: .installed-dev ## The table of docs/benchmarks.md, from bench/results.json
+	@$(python) bench/run.py --table
+verify-benchmarks: .installed-dev
+	@$(python) bench/run.py --check
+
 .PHONY: requirements verify-requirements
 requirements: ## Compile requirements/ from the pyprojects (needs uv)
 	@hack/requirements.sh
@@ -94,8 +102,8 @@ verify-requirements: .installed-dev
 ##@ Measure
 
 .PHONY: bench
-bench: .installed-dev ## Print each row of docs/benchmarks.md, measured here (ONLY=gateway)
-	@$(python) -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+bench: .installed-dev ## Measure each row of docs/benchmarks.md here, both sides (ONLY=gateway)
+	@$(python) bench/run.py $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 ##@ Keep house
 

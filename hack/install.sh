@@ -86,7 +86,7 @@ without_list() { # uv's own progress, less the list of everything that was insta
 }
 
 install_with_uv() { # requirements by hash, then what is here, without asking a registry
-  uv pip install --python .venv/bin/python --require-hashes -r "requirements/$set.txt" 2>&1 | without_list &&
+  uv pip install --python .venv/bin/python --compile-bytecode --require-hashes -r "requirements/$set.txt" 2>&1 | without_list &&
     uv pip install --quiet --python .venv/bin/python --no-index --no-build-isolation "$@"
 }
 
