@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from chassis.errors import ServiceError
 from chassis.problems import status_of
@@ -19,6 +21,8 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ((?:[a-z-]+ ?)+)")
 TRADEWIND = re.compile(r"\btradewind ([a-z][a-z-]+)\b")
+METRIC = re.compile(r"\btradewind_[a-z_]+")
+SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:__[A-Z0-9_]+)+\b")
 CHASSIS = re.compile(r"python -m chassis ([a-z][a-z-]+)")
 
 
@@ -94,6 +98,26 @@ def test_tradewind_commands_in_documents_exist(pages: list[Path], root: Path) ->
 def test_chassis_commands_in_documents_exist(pages: list[Path], root: Path, services: list[str]) -> None:
     known = {name for service in services for name in commands_of("chassis", root, SERVICE=service)}
     assert set(CHASSIS.findall(code_in(pages))) - known == set()
+
+
+def test_metrics_in_documents_exist(pages: list[Path], tracked: list[Path]) -> None:
+    code = "".join(path.read_text() for path in tracked if path.suffix == ".py" and "src" in path.parts)
+    assert [name for name in set(METRIC.findall(code_in(pages))) if f'"{name}"' not in code] == []
+
+
+def test_settings_in_documents_exist(pages: list[Path], services: list[str]) -> None:
+    known = {name for service in services for name in settings_of(importlib.import_module(f"{service}.main").Settings)}
+    assert "DATABASE__URL" in known
+    assert [name for name in set(SETTING.findall(code_in(pages))) if name not in known] == []
+
+
+def settings_of(model: type[BaseModel]) -> Iterator[str]:
+    """The names of a service's settings, as the environment has them."""
+    for name, field in model.model_fields.items():
+        yield name.upper()
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from (f"{name.upper()}__{inner}" for inner in settings_of(part))
 
 
 @pytest.fixture(scope="module")
