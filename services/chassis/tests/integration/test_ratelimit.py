@@ -172,6 +172,20 @@ async def test_replicas_share_one_limit_by_the_servers_clock(valkey_url: str, ke
     assert all(90 < each.retry_after_seconds <= 100 for each in decisions if not each.allowed)
 
 
+async def test_units_come_back_by_the_servers_clock(valkey_url: str, key: str) -> None:
+    server = Redis.from_url(valkey_url)
+    limit = Limit(2, 20)
+    async with ValkeyLimiter(valkey_url, fail_open=False, prefix="limit:").lifespan() as limiter:
+        await limiter.take(key, limit, 20)
+
+        async def one_is_back() -> bool:
+            return (await limiter.take(key, limit, 0)).remaining > 0
+
+        assert await eventually(one_is_back)
+        assert await server.exists(f"limit:{key}")
+    await server.aclose()
+
+
 async def test_server_forgets_a_key_when_it_has_recovered(valkey_url: str, key: str) -> None:
     server = Redis.from_url(valkey_url)
     async with ValkeyLimiter(valkey_url, fail_open=False, prefix="limit:").lifespan() as limiter:

@@ -20,18 +20,25 @@ AWAY = httpx.Response(503, headers={"retry-after": "30"})
 
 
 class Auth(httpx.AsyncBaseTransport):
-    """A token endpoint that numbers its tokens; ``answer`` is what it says instead, ``open`` when it answers at all."""
+    """A token endpoint that numbers its tokens; ``answer`` is what it says instead, ``open`` lets it answer.
+
+    ``lost`` connections break off first.
+    """
 
     def __init__(self) -> None:
         self.lifetime = 600
         self.answer: httpx.Response | None = None
         self.open = asyncio.Event()
         self.open.set()
+        self.lost = 0
         self.asked: list[httpx.Request] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         await self.open.wait()
+        if self.lost:
+            self.lost -= 1
+            raise httpx.ReadError("connection lost")
         if self.answer is not None:
             return httpx.Response(self.answer.status_code, headers=self.answer.headers, content=self.answer.content)
         body = {"access_token": f"token-{len(self.asked)}", "token_type": "Bearer", "expires_in": self.lifetime}
@@ -164,6 +171,11 @@ async def test_fetch_belongs_to_the_trace_that_needed_it(tokens: ServiceTokens, 
     with context.working(context.WorkContext(trace_id="ab" * 16)):
         await tokens.token("catalog")
     assert "ab" * 16 in auth.asked[0].headers["traceparent"]
+
+
+async def test_lost_connection_is_no_reason_to_have_no_token(tokens: ServiceTokens, auth: Auth) -> None:
+    auth.lost = 1
+    assert await tokens.token("catalog") == "token-2"
 
 
 async def test_without_auth_there_is_no_first_token(tokens: ServiceTokens, auth: Auth) -> None:
