@@ -4,6 +4,7 @@ Source of the parameters: OWASP Password Storage Cheat Sheet (19 MiB, two passes
 """
 
 import asyncio
+import ctypes
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ from chassis.errors import DeadlineExceededError, UnavailableError
 MEMORY_KIBIBYTES = 19_456
 PASSES = 2
 LANES = 1
+
+_M_MMAP_THRESHOLD = -3
+_BIG_BLOCK_BYTES = 1 << 20
 
 _waiting = Gauge(
     "tradewind_password_hashes_waiting", "Passwords that wait for a hashing thread.", multiprocess_mode="livesum"
@@ -45,6 +49,7 @@ class Argon2Passwords:
     """
 
     def __init__(self, *, threads: int, most_waiting: int) -> None:
+        _give_big_blocks_back()
         self._hasher = PasswordHash((Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY_KIBIBYTES, parallelism=LANES),))
         self._threads = threads
         self._most_waiting = most_waiting
@@ -94,3 +99,14 @@ class Argon2Passwords:
                 return await asyncio.get_running_loop().run_in_executor(self._pool, job)
         finally:
             self._free.release()
+
+
+def _give_big_blocks_back() -> None:
+    """Keep malloc from holding on to a hash's 19 MiB per thread for ever: 40 MB less for the same work.
+
+    glibc raises the size from which blocks are mapped (and so given back) to that of the first big block it frees; a
+    fixed size stays. Other C libraries have no such knob, and need none. Source: mallopt(3).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _BIG_BLOCK_BYTES)
