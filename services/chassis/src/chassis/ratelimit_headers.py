@@ -18,16 +18,18 @@ def rate_limit_headers(*applied: tuple[str, Limit, Decision]) -> dict[str, str]:
         applied: For each, its policy's name (printable ASCII), the limit and what was decided.
     """
     return {
-        "ratelimit-policy": ", ".join(_policy(name, limit) for name, limit, _decision in applied),
-        "ratelimit": ", ".join(_standing(name, limit, decision) for name, limit, decision in applied),
+        "ratelimit-policy": ", ".join(policy(name, limit) for name, limit, _decision in applied),
+        "ratelimit": ", ".join(standing(name, limit, decision) for name, limit, decision in applied),
     }
 
 
-def _policy(name: str, limit: Limit) -> str:
+def policy(name: str, limit: Limit) -> str:
+    """Return the policy's item of ``RateLimit-Policy``; the same for every request."""
     return f"{_quoted(name)};q={limit.burst};w={_whole_seconds(limit.tolerance)}"
 
 
-def _standing(name: str, limit: Limit, decision: Decision) -> str:
+def standing(name: str, limit: Limit, decision: Decision) -> str:
+    """Return the policy's item of ``RateLimit``, after a decision."""
     left = f"{_quoted(name)};r={decision.remaining}"
     if decision.remaining == limit.burst:
         return left

@@ -18,6 +18,7 @@ from gateway.api.limits import Limits
 from gateway.api.proxy import Proxy
 from gateway.api.tunnel import Tunnel, as_denial
 from gateway.domain.addresses import TrustedProxies
+from gateway.domain.forwarding import with_policy
 from gateway.domain.origins import Origins
 from gateway.domain.routes import Route, RouteTable
 
@@ -129,7 +130,7 @@ class _Dressed:
 
     async def __call__(self, message: Message) -> None:
         if message["type"].endswith("http.response.start"):
-            headers = hardening.with_policy(list(message.get("headers", ())))
+            headers = with_policy(list(message.get("headers", ())))
             if self._exchange is not None:
                 headers += self._exchange.extra
                 headers += limits.fields(self._exchange)

@@ -6,11 +6,12 @@ from starlette.types import Scope
 
 from chassis.errors import MalformedError
 from chassis.problems import HeadersTooLargeError
-from chassis.ratelimit import Decision, Limit
+from chassis.ratelimit import Decision
 from chassis.security import Principal
+from gateway.api.policies import Policy
 from gateway.domain.addresses import UNKNOWN, TrustedProxies
 from gateway.domain.forwarding import Field, Fields
-from gateway.domain.paths import normal_form
+from gateway.domain.paths import is_normal, normal_form
 from gateway.domain.routes import Route
 
 _LARGEST_HEAD_BYTES = 32_768
@@ -59,7 +60,7 @@ class Exchange:
         self.scheme: str = scope["scheme"]
         self.host = found.get(b"host", b"")
         self.extra: Fields = []
-        self.counted: tuple[str, Limit, Decision] | None = None
+        self.counted: tuple[Policy, Decision] | None = None
         self.principal: Principal | None = None
         self.authorization: bytes | None = None
         if proxies.knows(self.address):
@@ -99,9 +100,10 @@ def read_path(scope: Scope) -> str:
         AmbiguousPathError: It has none.
     """
     raw: bytes = scope["raw_path"]
+    if is_normal(raw):
+        return raw.decode("ascii")
     path = normal_form(raw)
-    if len(path) != len(raw) or path.encode() != raw:
-        scope["path"], scope["raw_path"] = unquote(path), path.encode()
+    scope["path"], scope["raw_path"] = unquote(path), path.encode()
     return path
 
 

@@ -10,8 +10,9 @@ from prometheus_client import Counter
 
 from chassis.errors import RateLimitedError
 from chassis.ratelimit import Limit, RateLimiter
-from chassis.ratelimit_headers import rate_limit_headers
+from chassis.ratelimit_headers import standing
 from gateway.api.exchanges import Exchange
+from gateway.api.policies import Policy
 from gateway.domain.addresses import neighbourhood
 from gateway.domain.forwarding import Fields
 
@@ -28,16 +29,6 @@ class Class:
     address: Limit
 
 
-@dataclass(frozen=True, slots=True)
-class _Policy:
-    """One of a class's two limits."""
-
-    name: str
-    counted_by: str
-    limit: Limit
-    prefix: str
-
-
 class Limits:
     """Takes a request's share of the allowances that it falls under, or refuses it.
 
@@ -47,8 +38,8 @@ class Limits:
 
     def __init__(self, limiter: RateLimiter, classes: Mapping[str, Class]) -> None:
         self._limiter = limiter
-        self._accounts = {name: _Policy(name, "account", each.account, f"{name}:a:") for name, each in classes.items()}
-        self._addresses = {name: _Policy(name, "address", each.address, f"{name}:i:") for name, each in classes.items()}
+        self._accounts = {name: Policy.of(name, "account", each.account) for name, each in classes.items()}
+        self._addresses = {name: Policy.of(name, "address", each.address) for name, each in classes.items()}
 
     async def by_address(self, exchange: Exchange, limit: str) -> None:
         """Count the request for the address it came from.
@@ -66,9 +57,9 @@ class Limits:
         """
         await self._take(exchange, self._accounts[limit], subject)
 
-    async def _take(self, exchange: Exchange, policy: _Policy, subject: str) -> None:
+    async def _take(self, exchange: Exchange, policy: Policy, subject: str) -> None:
         decision = await self._limiter.take(policy.prefix + subject, policy.limit)
-        exchange.counted = (policy.name, policy.limit, decision)
+        exchange.counted = (policy, decision)
         if not decision.allowed:
             _refused.labels(policy.name, policy.counted_by).inc()
             raise RateLimitedError(
@@ -81,4 +72,5 @@ def fields(exchange: Exchange) -> Fields:
     """Return what the answer says about the limit that the request was last counted against; nothing if none."""
     if exchange.counted is None:
         return []
-    return [(name.encode(), value.encode()) for name, value in rate_limit_headers(exchange.counted).items()]
+    policy, decision = exchange.counted
+    return [policy.field, (b"ratelimit", standing(policy.name, policy.limit, decision).encode())]

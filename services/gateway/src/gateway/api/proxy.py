@@ -8,9 +8,9 @@ from starlette.types import Receive, Send
 
 from chassis import context, logs
 from chassis.errors import DeadlineExceededError
-from gateway.api import hardening, limits
-from gateway.api.departures import ClientLeftError, Departure
+from gateway.api import limits
 from gateway.api.exchanges import Exchange
+from gateway.api.patience import ClientLeftError, Patience
 from gateway.api.uploads import Upload
 from gateway.domain.forwarding import Fields, to_client, to_service
 from gateway.domain.ports import Answer, BrokenAnswerError, NoAnswerError, Upstream
@@ -39,35 +39,41 @@ class Proxy:
             DeadlineExceededError: The service did not answer in the time the route, or the client, gives it.
             UnavailableError: The service is away, or broke off before it answered.
         """
-        departure = Departure(receive)
-        upload = Upload(exchange, receive, departure)
         deadline = _deadline(exchange)
+        patience = Patience(receive, deadline)
         try:
-            answer = await self._ask(exchange, upload, deadline)
+            answer = await self._ask(exchange, Upload(exchange, receive, patience), patience, deadline)
             try:
-                await self._relay(exchange, answer, send, deadline)
+                await self._relay(exchange, answer, send)
+            except (BrokenAnswerError, asyncio.CancelledError) as error:
+                if not isinstance(error, BrokenAnswerError) and not patience.explains():
+                    raise
+                # What is begun cannot become an error: returning unfinished closes the client's connection.
+                if not patience.left:
+                    _log.warning("answer broken off", upstream=exchange.route.service, route=exchange.route.path)
             finally:
                 answer.close()
         except ClientLeftError:
             pass
-        except asyncio.CancelledError:
-            if not departure.happened:
-                raise
-            departure.settle()
-        except (BrokenAnswerError, TimeoutError):
-            # The answer is begun and cannot become an error: returning unfinished closes the client's connection.
-            _log.warning("answer broken off", upstream=exchange.route.service, route=exchange.route.path)
         finally:
-            departure.end()
+            patience.end()
 
-    async def _ask(self, exchange: Exchange, upload: Upload, deadline: float | None) -> Answer:
+    async def _ask(self, exchange: Exchange, upload: Upload, patience: Patience, deadline: float | None) -> Answer:
         """Send the request, and return the answer once its head is here."""
+        route = exchange.route
+        upstream = self._upstreams[route.service]
+        method = exchange.method if exchange.method in route.methods else "GET"
         try:
-            async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-                return await self._send(exchange, upload, deadline)
-        except TimeoutError:
-            self._blame(exchange, upload)
-            raise DeadlineExceededError(f"{exchange.route.service} did not answer in time.") from None
+            body = await upload.body()
+            return await upstream.send(method, exchange.target, request_fields(exchange, deadline), body)
+        except asyncio.CancelledError:
+            if not patience.explains():
+                raise
+            if patience.left:
+                raise ClientLeftError from None
+            if upload.complete and not _hurried(deadline):
+                upstream.hung()
+            raise DeadlineExceededError(f"{route.service} did not answer in time.") from None
         except NoAnswerError:
             # The sending side saw a broken stream, and this side knows who broke it.
             if upload.error is not None:
@@ -76,33 +82,23 @@ class Proxy:
                 raise ClientLeftError from None
             raise
 
-    async def _send(self, exchange: Exchange, upload: Upload, deadline: float | None) -> Answer:
-        body = await upload.body()
-        route = exchange.route
-        method = exchange.method if exchange.method in route.methods else "GET"
-        upstream = self._upstreams[route.service]
-        return await upstream.send(method, exchange.target, request_fields(exchange, deadline), body)
-
-    def _blame(self, exchange: Exchange, upload: Upload) -> None:
-        """Count a time-out against the service, unless the client caused it: by a slow body or little patience."""
-        asked = context.current().remaining_seconds()
-        if upload.complete and (asked is None or asked > 0):
-            self._upstreams[exchange.route.service].hung()
-
-    async def _relay(self, exchange: Exchange, answer: Answer, send: Send, deadline: float | None) -> None:
+    async def _relay(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         """Pass the answer on, piece by piece unless all of it is here."""
         bodiless = answer.status in _BODILESS
-        base = self._upstreams[exchange.route.service].base
-        headers = hardening.with_policy(to_client(answer.fields, base=base, bodiless=bodiless))
+        headers = to_client(answer.fields, base=self._upstreams[exchange.route.service].base, bodiless=bodiless)
         headers += exchange.extra
         headers += limits.fields(exchange)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = answer.whole()
         if body is None and not bodiless and exchange.method != "HEAD":
-            async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-                while piece := await answer.chunk():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            while piece := await answer.chunk():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": body or b""})
+
+
+def _hurried(deadline: float | None) -> bool:
+    """Tell whether the deadline was the client's wish rather than the route's rule."""
+    return deadline is not None and deadline == context.current().deadline
 
 
 def _deadline(exchange: Exchange) -> float | None:
@@ -111,7 +107,7 @@ def _deadline(exchange: Exchange) -> float | None:
         return None
     latest = time.monotonic() + exchange.route.timeout_seconds
     asked = context.current().deadline
-    return latest if asked is None else min(latest, asked)
+    return latest if asked is None or latest < asked else asked
 
 
 def request_fields(exchange: Exchange, deadline: float | None = None) -> Fields:

@@ -6,8 +6,8 @@ from starlette.types import Receive
 
 from chassis.errors import MalformedError, ServiceError
 from chassis.problems import ContentTooLargeError
-from gateway.api.departures import ClientLeftError, Departure
 from gateway.api.exchanges import Exchange
+from gateway.api.patience import ClientLeftError, Patience
 from gateway.domain.ports import Body
 
 
@@ -18,9 +18,9 @@ class Upload:
     of it has come.
     """
 
-    def __init__(self, exchange: Exchange, receive: Receive, departure: Departure) -> None:
+    def __init__(self, exchange: Exchange, receive: Receive, patience: Patience) -> None:
         self._receive = receive
-        self._departure = departure
+        self._patience = patience
         self._limit = exchange.route.max_body_bytes
         self._size = 0
         self._announced = _announced(exchange)
@@ -55,7 +55,6 @@ class Upload:
         """Return the next piece, and whether there are more."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self._departure.happened = True
             raise ClientLeftError
         piece: bytes = message.get("body", b"")
         self._size += len(piece)
@@ -66,7 +65,7 @@ class Upload:
 
     def _complete(self, body: bytes | None) -> bytes | None:
         self.complete = True
-        self._departure.watch()
+        self._patience.listen()
         return body
 
     def _too_large(self, *, drained: bool) -> ContentTooLargeError:

@@ -5,11 +5,12 @@ What a shared client would do by itself is switched off: cookies, redirects, dec
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_exceptions import ConnectionTimeoutError
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from chassis.breaker import Breaker, BreakerOpenError
@@ -18,9 +19,22 @@ from gateway.domain.forwarding import Field, Fields
 from gateway.domain.ports import Body, BrokenAnswerError, HandshakeRefusedError, NoAnswerError, ServiceAwayError
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, ConnectionTimeoutError)
+_HOST: Final = istr("host")
 _ABNORMAL_CLOSURE: Final = 1006
-_UNADDED: Final = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 _LARGEST_HEAD_BYTES: Final = 65_536
+
+
+class _PlainRequest(aiohttp.ClientRequest):
+    """A request with the headers it was given, ``Host`` among them, and no others; aiohttp's way costs 20 µs more."""
+
+    _skip_auto_headers = CIMultiDict({"content-type": None})
+
+    def update_headers(self, headers: Any) -> None:
+        """Take the headers as they are: they are this request's own copy."""
+        self.headers = headers
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """Add nothing: what the client did not say is not for the gateway to say."""
 
 
 class Connections:
@@ -52,7 +66,7 @@ class Connections:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
             auto_decompress=False,
-            skip_auto_headers=_UNADDED,
+            request_class=_PlainRequest,
             max_line_size=_LARGEST_HEAD_BYTES,
             max_field_size=_LARGEST_HEAD_BYTES,
         ) as session:
@@ -148,6 +162,7 @@ class AiohttpUpstream:
         self.name = name
         self._origin = address.rstrip("/")
         self.base = self._origin.encode()
+        self._host = URL(self._origin).host_port_subcomponent or ""
         self._connections = connections
         self._breaker = breaker or Breaker(name, open_seconds=2)
 
@@ -157,7 +172,7 @@ class AiohttpUpstream:
         A request that was never sent, and one that may be repeated and met a connection that was just being closed,
         gets a second try: without a mesh there is nobody else to do it. A body that is a stream can be sent once only.
         """
-        headers = _text(fields)
+        headers = self._headers(fields)
         url = URL(self._origin + target, encoded=True)
         with self._breaker.call():
             try:
@@ -175,6 +190,13 @@ class AiohttpUpstream:
         with suppress(BreakerOpenError), self._breaker.call() as call:
             call.failed()
 
+    def _headers(self, fields: Fields) -> CIMultiDict[str]:
+        try:
+            pairs = [(_name(name), value.decode()) for name, value in fields]
+        except UnicodeDecodeError:
+            raise MalformedError("A header field is not UTF-8.") from None
+        return CIMultiDict([(_HOST, self._host), *pairs])
+
     async def _try(self, method: str, url: URL, headers: CIMultiDict[str], body: Body) -> AiohttpAnswer:
         try:
             session = self._connections.session
@@ -187,7 +209,7 @@ class AiohttpUpstream:
 
     async def connect(self, target: str, fields: Fields, subprotocols: Sequence[str]) -> AiohttpSocket:
         """Open a WebSocket; see ``Upstream.connect``."""
-        headers = _text(fields)
+        headers = self._headers(fields)
         with self._breaker.call() as call:
             try:
                 socket = await self._connections.session.ws_connect(
@@ -204,11 +226,10 @@ class AiohttpUpstream:
         return AiohttpSocket(socket)
 
 
-def _text(fields: Fields) -> CIMultiDict[str]:
-    try:
-        return CIMultiDict([(name.decode(), value.decode()) for name, value in fields])
-    except UnicodeDecodeError:
-        raise MalformedError("A header field is not UTF-8.") from None
+@lru_cache(maxsize=1024)
+def _name(name: bytes) -> istr:
+    """Return a field's name as aiohttp's dictionary wants it; made once per name, not once per request."""
+    return istr(name.decode())
 
 
 def _whole(body: Body) -> bool:

@@ -112,10 +112,9 @@ def _add_paths(document: Document, service: str, part: Document, table: RouteTab
 
 
 def _operation(operation: Document, service: str, route: Route) -> Document:
-    """Return an operation as the gateway offers it: its tag, its security, and that it may be too often."""
-    limited = {"description": "Too many requests", "content": _PROBLEM}
+    """Return an operation as the gateway offers it: its tag, its security, and what the gateway itself may answer."""
     offered = {**operation, "tags": [service]}
-    offered["responses"] = dict(sorted({"429": limited, **operation.get("responses", {})}.items()))
+    offered["responses"] = dict(sorted({**_OWN_ANSWERS, **operation.get("responses", {})}.items()))
     if route.public:
         offered["security"] = []
     else:
@@ -125,6 +124,10 @@ def _operation(operation: Document, service: str, route: Route) -> Document:
 
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": _PREFIX + "Problem"}}}
+_OWN_ANSWERS: Document = {
+    "400": {"description": "The path is ambiguous, or there are two credentials", "content": _PROBLEM},
+    "429": {"description": "Too many requests", "content": _PROBLEM},
+}
 
 
 def _distinguish_operations(document: Document) -> None:

@@ -71,12 +71,53 @@ OWN_TO_CLIENTS = frozenset(
 )
 """What the gateway answers for: a service's own word on it would contradict or double."""
 
-_DROPPED_REQUEST = HOP_BY_HOP | OWN_TO_SERVICES
-_DROPPED_WITH_KEY = _DROPPED_REQUEST | {b"idempotency-key"}
-_DROPPED_RESPONSE = HOP_BY_HOP | OWN_TO_CLIENTS
 _PRIVATE_REQUEST = (b"x-forwarded-", b"x-envoy-", b"x-internal-", b"x-b3-", b"l5d-", b"proxy-")
 _PRIVATE_RESPONSE = (b"x-envoy-", b"x-internal-", b"access-control-", b"l5d-", b"proxy-")
 _HANDSHAKE = (b"sec-websocket-",)
+_KEY = frozenset({b"idempotency-key"})
+_POLICY: Field = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""For answers that are data: nothing in them is to be loaded, run or framed."""
+
+
+class Filter:
+    """Which fields pass, remembered by name: the same dozen names come with every message.
+
+    Args:
+        dropped: Names that do not pass.
+        prefixes: Beginnings of names that do not.
+    """
+
+    _MOST_NAMES = 1024
+
+    def __init__(self, dropped: frozenset[bytes], prefixes: tuple[bytes, ...]) -> None:
+        self._dropped = dropped
+        self._prefixes = prefixes
+        self._known: dict[bytes, bytes] = {}
+
+    def __call__(self, fields: Iterable[Field]) -> Fields:
+        """Return the fields that pass, their names in lower case."""
+        known = self._known
+        passed: Fields = []
+        for name, value in fields:
+            lower = known.get(name)
+            if lower is None:
+                lower = self._look_up(name)
+            if lower:
+                passed.append((lower, value))
+        return passed
+
+    def _look_up(self, name: bytes) -> bytes:
+        lower = name.lower()
+        if lower in self._dropped or lower.startswith(self._prefixes):
+            lower = b""
+        if len(self._known) < self._MOST_NAMES:
+            self._known[name] = lower
+        return lower
+
+
+_passing_in = Filter(HOP_BY_HOP | OWN_TO_SERVICES, _PRIVATE_REQUEST)
+# What these two drop is dropped below, because it decides about other fields.
+_passing_out = Filter((HOP_BY_HOP | OWN_TO_CLIENTS) - {b"connection"}, _PRIVATE_RESPONSE)
 
 
 def to_service(fields: Iterable[Field], *, keys: bool, connection: bytes | None = None) -> Fields:
@@ -86,10 +127,11 @@ def to_service(fields: Iterable[Field], *, keys: bool, connection: bytes | None 
         keys: Whether ``Idempotency-Key`` is among them.
         connection: The value of ``Connection``, if there was one.
     """
-    dropped = _DROPPED_REQUEST if keys else _DROPPED_WITH_KEY
-    if connection is not None:
-        dropped |= named_by(connection)
-    return [field for field in fields if field[0] not in dropped and not field[0].startswith(_PRIVATE_REQUEST)]
+    passed = _passing_in(fields)
+    dropped = frozenset() if connection is None else named_by(connection)
+    if not keys:
+        dropped |= _KEY
+    return [field for field in passed if field[0] not in dropped] if dropped else passed
 
 
 def to_websocket(fields: Iterable[Field], *, connection: bytes | None) -> Fields:
@@ -100,25 +142,29 @@ def to_websocket(fields: Iterable[Field], *, connection: bytes | None) -> Fields
 
 
 def to_client(fields: Iterable[Field], *, base: bytes, bodiless: bool) -> Fields:
-    """Return the fields of a service's answer that go on to the client, names in lower case.
+    """Return the fields of a service's answer that go on to the client, names in lower case, with a content policy.
 
     Args:
         base: The service's own address, ``http://customers``; a ``Location`` there becomes one without it.
         bodiless: The status allows no body (204, 304), so there is no length either.
     """
-    kept: Fields = []
-    dropped = _DROPPED_RESPONSE
-    for name, value in fields:
-        lower = name.lower()
-        if lower in dropped or lower.startswith(_PRIVATE_RESPONSE):
-            if lower == b"connection":
-                dropped = dropped | named_by(value)
-            continue
-        kept.append((lower, value))
-    if dropped is not _DROPPED_RESPONSE or bodiless:
-        unwanted = dropped | {b"content-length"} if bodiless else dropped
-        kept = [field for field in kept if field[0] not in unwanted]
-    return [_public(field, base) for field in kept] if any(name == b"location" for name, _ in kept) else kept
+    passed = _passing_out(fields)
+    found = dict(passed)
+    dropped = frozenset() if b"connection" not in found else named_by(found[b"connection"]) | {b"connection"}
+    if bodiless:
+        dropped |= {b"content-length"}
+    if dropped:
+        passed = [field for field in passed if field[0] not in dropped]
+    if b"location" in found:
+        passed = [_public(field, base) for field in passed]
+    if _POLICY[0] not in found:
+        passed.append(_POLICY)
+    return passed
+
+
+def with_policy(fields: Fields) -> Fields:
+    """Add the content policy for data, unless there is one already."""
+    return fields if any(name == _POLICY[0] for name, _ in fields) else [*fields, _POLICY]
 
 
 def _public(field: Field, base: bytes) -> Field:

@@ -25,6 +25,11 @@ class AmbiguousPathError(MalformedError):
     title = "The path is ambiguous"
 
 
+def is_normal(raw: bytes) -> bool:
+    """Tell quickly whether a path has nothing that could be spelt in another way; False is no verdict."""
+    return raw.startswith(b"/") and b"//" not in raw and b"/." not in raw and not raw.translate(None, _ORDINARY)
+
+
 def normal_form(raw: bytes) -> str:
     """Return the path in its one spelling; ASCII, beginning with a slash.
 
@@ -35,12 +40,6 @@ def normal_form(raw: bytes) -> str:
         AmbiguousPathError: It has a broken escape, an escaped dot segment, a backslash, a control character, bytes that
             are no UTF-8, or climbs above the root.
     """
-    if raw.startswith(b"/") and b"//" not in raw and b"/." not in raw and not raw.translate(None, _ORDINARY):
-        return raw.decode("ascii")
-    return _normalised(raw)
-
-
-def _normalised(raw: bytes) -> str:
     if not raw.startswith(b"/") or _BAD_ESCAPE.search(raw):
         raise AmbiguousPathError("The path is not well-formed.")
     kept: list[str] = []

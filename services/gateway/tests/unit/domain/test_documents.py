@@ -98,7 +98,7 @@ def test_operations_have_their_service_as_tag_and_what_the_gateway_wants() -> No
     books = document["paths"]["/v1/books"]["get"]
     assert books["tags"] == ["books"]
     assert books["security"] == [{"bearer": []}, {"apiKey": []}, {"oauth2": ["books:read"]}]
-    assert list(books["responses"]) == ["200", "429"]
+    assert list(books["responses"]) == ["200", "400", "429"]
     assert document["paths"]["/v1/toys"]["get"]["security"] == []
     assert document["tags"][0] == {"name": "books", "description": "About /v1/books."}
 

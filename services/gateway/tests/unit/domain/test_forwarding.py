@@ -1,10 +1,12 @@
 import pytest
 
-from gateway.domain.forwarding import HOP_BY_HOP, named_by, to_client, to_service, to_websocket
+from gateway.domain.forwarding import HOP_BY_HOP, Filter, named_by, to_client, to_service, to_websocket
+
+POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 def names(fields: list[tuple[bytes, bytes]]) -> list[bytes]:
-    return [name for name, _ in fields]
+    return [name for name, _ in fields if name != POLICY[0]]
 
 
 @pytest.mark.parametrize("name", sorted(HOP_BY_HOP))
@@ -50,7 +52,7 @@ def test_key_is_kept_where_the_route_says_so() -> None:
 def test_cookies_stay_separate_and_in_order() -> None:
     fields = [(b"Set-Cookie", b"a=1"), (b"X", b"1"), (b"set-cookie", b"b=2")]
     kept = to_client(fields, base=b"http://shop", bodiless=False)
-    assert kept == [(b"set-cookie", b"a=1"), (b"x", b"1"), (b"set-cookie", b"b=2")]
+    assert kept == [(b"set-cookie", b"a=1"), (b"x", b"1"), (b"set-cookie", b"b=2"), POLICY]
 
 
 def test_length_goes_only_with_a_body() -> None:
@@ -73,7 +75,7 @@ def test_length_goes_only_with_a_body() -> None:
 )
 def test_location_never_names_the_service(location: bytes, public: bytes) -> None:
     fields = to_client([(b"location", location)], base=b"http://shop", bodiless=False)
-    assert fields == [(b"location", public)]
+    assert fields == [(b"location", public), POLICY]
 
 
 def test_handshake_is_made_anew() -> None:
@@ -83,3 +85,17 @@ def test_handshake_is_made_anew() -> None:
 
 def test_connection_names_fields_and_not_its_own_options() -> None:
     assert named_by(b"keep-alive, Close , X-A,x-b") == {b"x-a", b"x-b"}
+
+
+def test_answer_has_a_content_policy_its_own_or_the_one_for_data() -> None:
+    assert to_client([], base=b"http://shop", bodiless=False) == [POLICY]
+    own = [(b"content-security-policy", b"default-src 'self'")]
+    assert to_client(own, base=b"http://shop", bodiless=False) == own
+
+
+def test_names_that_were_never_seen_do_not_fill_the_memory() -> None:
+    passing = Filter(frozenset({b"dropped"}), (b"x-private-",))
+    for number in range(5000):
+        assert passing([(b"x-%d" % number, b"1")]) == [(b"x-%d" % number, b"1")]
+    assert passing([(b"Dropped", b"1"), (b"X-Private-A", b"1"), (b"X-Kept", b"1")]) == [(b"x-kept", b"1")]
+    assert len(passing._known) <= 1024
