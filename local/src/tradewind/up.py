@@ -55,7 +55,7 @@ def up(wish: Wish, screen: Screen) -> None:
     """
     services = _wanted(wish)
     with _state(wish) as state:
-        _take_over(state)
+        take_over(state)
         _refuse_taken_port(wish.port)
         network = choose_network(list(wish.checkout.manifests), public_port=wish.port, workers=wish.workers)
         credentials = state.credentials(wish.checkout.manifests)
@@ -200,12 +200,14 @@ def _already_running(wish: Wish, state: State) -> str:
     return f"Tradewind is running already{who}; `{Hints(wish.checkout, state.folder).command('down')}` stops it."
 
 
-def _take_over(state: State) -> None:
+def take_over(state: State) -> None:
     """Wait for the parts of a runner that was killed, which are ending; stop those that do not."""
     run = state.run()
     if run is not None:
-        for stubborn in wait_until_gone(run.leftovers(), seconds=_LEFTOVER_SECONDS):
-            stubborn.send(signal.SIGKILL)
+        stubborn = wait_until_gone(run.leftovers(), seconds=_LEFTOVER_SECONDS)
+        for process in stubborn:
+            process.send(signal.SIGKILL)
+        wait_until_gone(stubborn, seconds=_LEFTOVER_SECONDS)
     state.forget_run()
     journal.keep_within_bounds(state.logs)
 

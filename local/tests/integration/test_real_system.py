@@ -11,7 +11,7 @@ import pytest
 
 from tradewind.testing import TRADEWIND, RunningSystem
 
-pytestmark = pytest.mark.xdist_group("runner")
+pytestmark = pytest.mark.xdist_group("real-system")
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ import pytest
 import yaml
 
 from chassis.children import free_ports
+from tradewind import shutdown, up
 from tradewind.processes import ProcessId
+from tradewind.runs import Network, PartRecord, Run
 from tradewind.shutdown import down
 from tradewind.state import State
 from tradewind.testing import RunningSystem, eventually, is_alive
-
-pytestmark = pytest.mark.xdist_group("runner")
 
 FAKES = Path(__file__).parent / "fakes"
 
@@ -210,9 +210,9 @@ def test_killed_runner_leaves_no_process_and_the_next_up_works(tmp_path: Path) -
         assert len(pids) >= 5
         running.process.kill()
         running.process.wait()
-        with running_system(checkout) as again:
-            assert {part["state"] for part in again.parts().values()} == {"ready"}
-            assert not any(is_alive(pid) for pid in pids)
+        assert eventually(lambda: not any(is_alive(pid) for pid in pids))
+    with running_system(checkout) as again:
+        assert {part["state"] for part in again.parts().values()} == {"ready"}
 
 
 def test_down_and_reset_leave_nothing_and_may_be_repeated(tmp_path: Path) -> None:
@@ -227,20 +227,48 @@ def test_down_and_reset_leave_nothing_and_may_be_repeated(tmp_path: Path) -> Non
     assert not running.state.exists()
 
 
-def test_down_does_not_touch_a_stranger_that_has_the_pid_now(tmp_path: Path) -> None:
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    try:
-        was = ProcessId(stranger.pid, ProcessId.me().started - 1)
-        part = {"name": "books", "state": "ready", "address": "", "metrics": None, "restarts": 0}
-        network = {"public_url": "", "postgres_port": 1, "nats_port": 2, "places": {}, "workers": 1}
-        process = {"pid": was.pid, "started": was.started}
-        record = {"runner": process, "network": network, "parts": [{**part, "process": process}]}
-        (tmp_path / "run.json").write_text(json.dumps(record))
-        assert down(State(tmp_path)).startswith("Nothing is running in ")
-        assert is_alive(stranger.pid)
-    finally:
-        stranger.kill()
-        stranger.wait()
+@pytest.fixture
+def other() -> Iterator[int]:
+    """Run a process that has nothing to do with us."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def killed_run(state: State, part: ProcessId) -> None:
+    """Write down what a runner that was killed leaves, with one part."""
+    record = PartRecord("books", "ready", "http://127.0.0.1:1", None, 0, part)
+    state.save_run(Run(ProcessId(part.pid, 0), Network("http://127.0.0.1:2", 3, 4, {}), [record]))
+
+
+def test_stranger_that_has_the_pid_of_a_part_is_left_alone(tmp_path: Path, other: int) -> None:
+    killed_run(state := State(tmp_path), ProcessId(other, ProcessId.me().started - 1))
+    assert down(state).startswith("Nothing is running in ")
+    assert is_alive(other)
+
+
+def test_part_that_outlived_its_runner_is_ended_by_down(
+    tmp_path: Path, other: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "_PARTS_SECONDS", 0.1)
+    part = ProcessId.of(other)
+    assert part is not None
+    killed_run(state := State(tmp_path), part)
+    assert down(state).startswith("Everything has stopped after ")
+    assert eventually(lambda: not is_alive(other))
+
+
+def test_part_that_outlived_its_runner_is_ended_by_the_next_up(
+    tmp_path: Path, other: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "_LEFTOVER_SECONDS", 0.1)
+    part = ProcessId.of(other)
+    assert part is not None
+    killed_run(state := State(tmp_path), part)
+    up.take_over(state)
+    assert not is_alive(other)
+    assert state.run() is None
 
 
 def test_service_that_cannot_start_is_shown_with_its_reason_while_the_others_run(tmp_path: Path) -> None:

@@ -91,14 +91,25 @@ async def test_half_made_cluster_is_made_again(tmp_path: Path) -> None:
         assert await ask(server, "SELECT 1") == 1
 
 
-async def test_killed_server_recovers_although_its_lock_file_names_a_living_stranger(tmp_path: Path) -> None:
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+async def test_killed_server_recovers_although_its_lock_file_names_a_living_stranger(
+    tmp_path: Path, stranger: int
+) -> None:
     server = EmbeddedPostgres(tmp_path / "postgres").start()
     assert server.pid is not None
     await ask(server, "CREATE TABLE kept AS SELECT 42 AS answer")
     os.kill(server.pid, signal.SIGKILL)
     assert eventually(lambda: server.returncode() is not None)
     lock = server.data / "postmaster.pid"
-    lock.write_text(lock.read_text().replace(str(server.pid), str(os.getpid()), 1))
+    lock.write_text(lock.read_text().replace(str(server.pid), str(stranger), 1))
+    assert not server.answers()
     with EmbeddedPostgres(tmp_path / "postgres") as again:
         assert await ask(again, "SELECT answer FROM kept") == 42
 
