@@ -123,7 +123,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def eventually(what: Callable[[], bool], *, seconds: float = 15) -> bool:
+def eventually(what: Callable[[], bool], *, seconds: float = 30) -> bool:
     """Tell whether ``what`` becomes true within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not what():

@@ -274,7 +274,7 @@ def test_part_that_outlived_its_runner_is_ended_by_the_next_up(
 def test_service_that_cannot_start_is_shown_with_its_reason_while_the_others_run(tmp_path: Path) -> None:
     checkout = make_checkout(tmp_path, "auth", "books", "broken")
     with running_system(checkout, "--only", "books, broken", wait=False) as running:
-        assert eventually(lambda: "starting it again in 1 s" in running.said())
+        assert eventually(lambda: "starting it again in 1 s" in running.said() and "✓ books" in running.said())
         assert "broken       ended (status 2): cannot serve: the flag file is missing; " in running.said()
         said = tradewind(checkout, "status", "--json")
         states = {part["name"]: part["state"] for part in json.loads(said.stdout)}
