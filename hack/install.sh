@@ -9,6 +9,7 @@ readonly set=${1:?which set: run or dev}
 readonly minimum=${PYTHON_MINIMUM:-3.11}
 readonly log=.venv/install.log
 export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
+export PIP_REQUIRE_VIRTUALENV=1 # Never into the machine's own Python, whatever .venv has become.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -54,8 +55,8 @@ make_venv() {
   "$python" -m venv --clear .venv
 }
 
-usable_venv() { # it runs, and was made by the Python that is asked for, if one is
-  .venv/bin/python -c '' 2>/dev/null || return 1
+usable_venv() { # it runs, is one, and was made by the Python that is asked for, if one is
+  .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || return 1
   [ -z "${PYTHON:-}" ] || [ "$PYTHON" = "$(cat .venv/tradewind-python 2>/dev/null)" ]
 }
 
