@@ -107,8 +107,10 @@ def find_logs(folder: Path, parts: Iterable[str]) -> dict[str, Path]:
         NoLogError: One of them has none.
     """
     there = {log.stem: log for log in sorted(folder.glob("*.log"))}
+    if not there:
+        raise NoLogError(f"There are no logs in {folder}: nothing was ever started there.")
     if missing := [part for part in parts if part not in there]:
-        raise NoLogError(f"{missing[0]!r} has no log in {folder}; there are: {', '.join(there) or 'none'}.")
+        raise NoLogError(f"{missing[0]!r} has no log in {folder}; there are: {', '.join(there)}.")
     return {part: there[part] for part in parts} or there
 
 

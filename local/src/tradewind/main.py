@@ -1,6 +1,7 @@
 """The ``tradewind`` command: the whole system as processes on one machine."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ def cli(context: click.Context) -> None:
     context.obj = context.obj or Checkout.of_this_package()
 
 
+def _examples(*lines: str) -> str:
+    """Return an epilogue whose lines stay as they are: what begins with a backspace is not wrapped."""
+    return "\b\nExamples:\n" + "\n".join(f"  tradewind {line}" for line in lines)
+
+
 state_dir = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -26,7 +32,7 @@ state_dir = click.option(
 )
 
 
-@cli.command()
+@cli.command(epilog=_examples("up", "up --port 9000", "up --only auth,customers", "up --ephemeral --port 0 --json"))
 @state_dir
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The gateway's; 0: any.")
 @click.option("--only", default="", metavar="A,B", help="Start these services alone; the servers always start.")
@@ -40,6 +46,7 @@ def up(
     """Start everything and keep it running until Ctrl-C.
 
     A part that dies is started again, after growing pauses. Nothing outlives this command, even if it is killed.
+    All data is kept in one folder, and the next start goes on with it.
     """
     from tradewind.screen import Screen
     from tradewind.up import Wish
@@ -80,7 +87,7 @@ def status(checkout: Checkout, *, state_dir: Path | None, as_json: bool) -> None
         sys.exit(1)
 
 
-@cli.command()
+@cli.command(epilog=_examples("logs -f", "logs auth -n 20", "logs --level warning", "logs --trace TRACE_ID"))
 @state_dir
 @click.argument("parts", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what is written, until Ctrl-C.")
@@ -117,33 +124,33 @@ def logs(
     for entry in journal.last_entries(logs, lines, wanted):
         click.echo(entry.shown())
     if follow:
-        for entry in journal.follow(logs, wanted):
-            click.echo(entry.shown())
+        with suppress(KeyboardInterrupt):
+            for entry in journal.follow(logs, wanted):
+                click.echo(entry.shown())
 
 
-@cli.command()
+@cli.command(epilog='Example: curl -H "Authorization: Bearer $(tradewind token)" http://127.0.0.1:8000/v1/customers/me')
 @state_dir
 @click.option("--admin", is_flag=True, help="Of the first administrator instead of the demo customer.")
 @click.pass_obj
 def token(checkout: Checkout, *, state_dir: Path | None, admin: bool) -> None:
-    r"""Print a fresh access token, valid for ten minutes, of an account made for this purpose.
-
-    \b
-    curl -H "Authorization: Bearer $(tradewind token)" http://127.0.0.1:8000/v1/customers/me
-    """
+    """Print a fresh access token, valid for ten minutes, of an account made for this purpose."""
     from tradewind.accounts import access_token
     from tradewind.session import Session
 
     click.echo(access_token(Session.find(checkout, state_dir), admin=admin))
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=_examples("psql customers", "psql auth -c 'SELECT * FROM outbox LIMIT 5'"),
+)
 @state_dir
 @click.argument("service")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def psql(checkout: Checkout, *, state_dir: Path | None, service: str, words: tuple[str, ...]) -> None:
-    """Open psql on a service's database, as that service; WORDS go to psql (`psql auth -c 'TABLE outbox'`)."""
+    """Open psql on a service's database, as that service; WORDS are psql's own arguments."""
     from tradewind.console import run_psql
     from tradewind.session import Session
 

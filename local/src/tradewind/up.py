@@ -181,9 +181,11 @@ def _state(wish: Wish) -> Iterator[State]:
     state = State(folder)
     if wish.ephemeral and state.exists():
         raise CannotStartError(f"{folder} holds something already, and --ephemeral would delete it.")
-    state.prepare()
     try:
+        state.prepare()
         state.lock()
+    except OSError as error:
+        raise CannotStartError(f"{folder} cannot be used: {error.strerror}; choose another with --state-dir.") from None
     except AlreadyRunningError:
         raise CannotStartError(_already_running(wish, state)) from None
     try:

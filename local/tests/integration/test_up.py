@@ -158,6 +158,15 @@ def test_folder_without_services_is_one_sentence(tmp_path: Path) -> None:
     assert refused.stderr.endswith("has no services/*/service.yaml: run from a checkout of Tradewind.\n")
 
 
+def test_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = tradewind(make_checkout(tmp_path, "books"), "up", "--state-dir", str(tmp_path / "file" / "state"))
+    assert refused.returncode == 1
+    assert (
+        refused.stderr == f"{tmp_path}/file/state cannot be used: Not a directory; choose another with --state-dir.\n"
+    )
+
+
 def test_reset_is_refused_while_it_runs(system: RunningSystem, checkout: Path) -> None:
     assert tradewind(checkout, "reset", "--yes").returncode == 1
     assert (system.state / "secrets.json").exists()

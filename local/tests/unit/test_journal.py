@@ -76,6 +76,8 @@ def test_entries_of_several_parts_come_in_order_of_time(tmp_path: Path) -> None:
 
 
 def test_log_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(journal.NoLogError, match="nothing was ever started there"):
+        find_logs(tmp_path, [])
     (tmp_path / "auth.log").touch()
     with pytest.raises(journal.NoLogError, match=r"'boks' has no log in .*; there are: auth\."):
         find_logs(tmp_path, ["boks"])
