@@ -72,8 +72,9 @@ def down(checkout: Checkout, state_dir: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of a table.")
 @click.pass_obj
 def status(checkout: Checkout, *, state_dir: Path | None, as_json: bool) -> None:
-    """Show each part: state, process, memory (PSS), restarts, address and metrics address.
+    """Show each part's state, address, memory and restarts.
 
+    Memory is what a part's processes take of this machine's, what they share divided among them (PSS).
     Ends with 1 when nothing is running, or a part is not ready.
     """
     import json
@@ -113,9 +114,9 @@ def logs(
     trace: str,
     level: str,
 ) -> None:
-    """Show what the parts say, in the order of time (UTC): services, postgres, nats; all without PARTS.
+    """Show what the parts say, in the order of time (UTC).
 
-    The answer to every request names its trace: `tradewind logs --trace ID` shows its way through the services.
+    PARTS are services, postgres and nats; without them, all are shown. The answer to every request names its trace: `tradewind logs --trace ID` shows its way through the services.
     """
     from tradewind import journal
 
@@ -134,7 +135,10 @@ def logs(
 @click.option("--admin", is_flag=True, help="Of the first administrator instead of the demo customer.")
 @click.pass_obj
 def token(checkout: Checkout, *, state_dir: Path | None, admin: bool) -> None:
-    """Print a fresh access token, valid for ten minutes, of an account made for this purpose."""
+    """Print a fresh access token of a demo customer.
+
+    It is valid for ten minutes. The account is made when it is first wanted.
+    """
     from tradewind.accounts import access_token
     from tradewind.session import Session
 
@@ -150,7 +154,10 @@ def token(checkout: Checkout, *, state_dir: Path | None, admin: bool) -> None:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def psql(checkout: Checkout, *, state_dir: Path | None, service: str, words: tuple[str, ...]) -> None:
-    """Open psql on a service's database, as that service; WORDS are psql's own arguments."""
+    """Open psql on a service's database, as that service.
+
+    WORDS are psql's own arguments.
+    """
     from tradewind.console import run_psql
     from tradewind.session import Session
 
@@ -162,7 +169,10 @@ def psql(checkout: Checkout, *, state_dir: Path | None, service: str, words: tup
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def reset(checkout: Checkout, *, state_dir: Path | None, yes: bool) -> None:
-    """Delete all data, logs and passwords of the local system, which must be down."""
+    """Delete all data, logs and passwords; asks first.
+
+    The system must be down. The next start begins anew.
+    """
     state = _state(checkout, state_dir)
     if state.living_run():
         raise click.ClickException("It is running; stop it first (`tradewind down`).")
@@ -192,7 +202,10 @@ def mail(checkout: Checkout, *, state_dir: Path | None, as_json: bool) -> None:
 @state_dir
 @click.pass_obj
 def doctor(checkout: Checkout, state_dir: Path | None) -> None:
-    """Say what this machine lacks for running the system, and how to mend it. Ends with 1 if it cannot run."""
+    """Say what this machine lacks, and how to mend it.
+
+    Ends with 1 if the system cannot run.
+    """
     from tradewind.doctor import examine
 
     sick = False
@@ -212,7 +225,11 @@ def doctor(checkout: Checkout, state_dir: Path | None) -> None:
 @state_dir
 @click.pass_obj
 def demo(checkout: Checkout, state_dir: Path | None) -> None:
-    """Play a short story through the gateway and show each request and its answer."""
+    """Play a short story through the gateway.
+
+    A customer registers, signs in, changes this and that, and is refused what should be; each request and its answer
+    are shown. Ends with 1 if an answer is not what it should be.
+    """
     from tradewind.demo import Story
     from tradewind.session import Session
 

@@ -25,6 +25,12 @@ def test_help_explains_the_command_and_each_of_its_options(name: str) -> None:
     assert said.output.startswith("Usage: ")
 
 
+def test_help_tells_each_command_in_one_whole_line() -> None:
+    said = CliRunner().invoke(cli, ["-h"]).output
+    assert "..." not in said
+    assert said.count("\n  ") >= len(COMMANDS)
+
+
 def test_reset_asks_first(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     checkout.default_state.mkdir()
