@@ -116,7 +116,8 @@ def logs(
 ) -> None:
     """Show what the parts say, in the order of time (UTC).
 
-    PARTS are services, postgres and nats; without them, all are shown. The answer to every request names its trace: `tradewind logs --trace ID` shows its way through the services.
+    PARTS are services, postgres and nats; without them, all are shown. The answer to every request names its trace
+    (X-Request-ID): with --trace its way through the services is shown.
     """
     from tradewind import journal
 

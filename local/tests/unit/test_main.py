@@ -27,7 +27,7 @@ def test_help_explains_the_command_and_each_of_its_options(name: str) -> None:
 
 def test_help_tells_each_command_in_one_whole_line() -> None:
     said = CliRunner().invoke(cli, ["-h"]).output
-    assert "..." not in said
+    assert "..." not in said.replace("[ARGS]...", "")
     assert said.count("\n  ") >= len(COMMANDS)
 
 
