@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import greenlet_spawn
 
 from chassis.errors import UnavailableError
 from chassis.settings import DatabaseSettings
@@ -91,17 +93,22 @@ class Database:
         Raises:
             DatabaseAwayError: The database could not be reached, or went away before the commit was certain.
         """
-        async with self._sessions() as session:
-            open_unit.set(True)
-            try:
-                with _away_as_unavailable():
-                    async with session.begin():
-                        await _connected(session)
-                        yield session
-                        for prepare in self.before_commit:
-                            await prepare(session)
-            finally:
-                open_unit.set(False)
+        session = self._sessions()
+        try:
+            with _away_as_unavailable():
+                await _connected(session)
+                open_unit.set(True)
+                yield session
+                for prepare in self.before_commit:
+                    await prepare(session)
+                await session.commit()
+        except BaseException:
+            # Rolls back, to its end even when cancelled again: nothing half done goes back to the pool. After a commit
+            # there is nothing to close, and closing all the same would cost a task per transaction.
+            await session.__aexit__(None, None, None)
+            raise
+        finally:
+            open_unit.set(False)
         for announce in self.after_commit:
             announce(session)
 
@@ -159,9 +166,12 @@ def _refuse_closed(connection: Any, _record: ConnectionPoolEntry, _proxy: Any) -
 async def _connected(session: AsyncSession) -> None:
     """Check a connection out now, so that only this line can meet a bare OSError from connecting."""
     try:
-        await session.connection()
+        await greenlet_spawn(session.sync_session.connection)
     except OSError as error:
         raise DatabaseAwayError from error
+
+
+_OF_DATABASES = (PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class _away_as_unavailable:  # noqa: N801 - reads as a verb at its only uses
@@ -172,13 +182,21 @@ class _away_as_unavailable:  # noqa: N801 - reads as a verb at its only uses
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and _is_away(error)):
+        if isinstance(error, _OF_DATABASES) and is_away(error):
             raise DatabaseAwayError from error
 
 
-def _is_away(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or (isinstance(state, str) and state.startswith(_AWAY_STATES))
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error of SQLAlchemy or of the driver means that the database is away."""
+    if isinstance(error, asyncpg.InterfaceError):
+        # Also what asyncpg says of a value it cannot encode, which is nobody's absence.
+        return not isinstance(error, ValueError)
+    if isinstance(error, OSError | PoolTimeoutError):
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return getattr(error, "connection_invalidated", False) or (
+        isinstance(state, str) and state.startswith(_AWAY_STATES)
+    )
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
