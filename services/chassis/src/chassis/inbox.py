@@ -6,13 +6,13 @@ Events come at least once and in any order: what is older than what is held, the
 
 import asyncio
 import time
+from functools import cache, partial
 from typing import Protocol
 
 from prometheus_client import Counter, Histogram
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import failures, logs, tables
+from chassis import driver, failures, logs
 from chassis.bus import Consumer, EventBus, Unreadable, deliver
 from chassis.database import Database
 from chassis.errors import UnavailableError
@@ -23,6 +23,7 @@ from chassis.settings import RetrySettings
 
 _HANDLE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
+_RECORD = "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
 _handled = Counter("tradewind_consumer_handled_total", "Events whose effect is committed.", ("consumer", "type"))
 _repeated = Counter("tradewind_consumer_repeated_total", "Events that were known already.", ("consumer", "type"))
@@ -65,6 +66,10 @@ class Inbox:
         self._handle_seconds = handle_seconds
         self._failures = Failures(database, consumer, retries or RetrySettings())
         self._log = logs.get("consumer").bind(consumer=consumer)
+        self._handled, self._repeated, self._failed = (
+            cache(partial(counter.labels, consumer)) for counter in (_handled, _repeated, _failed)
+        )
+        self._seconds = _seconds.labels(consumer)
 
     async def consume(self, bus: EventBus, consumer: Consumer) -> None:
         """Take events from the bus until cancelled."""
@@ -79,7 +84,7 @@ class Inbox:
         try:
             await self._effect(envelope, None)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the event is kept
-            _failed.labels(self._consumer, envelope.type).inc()
+            self._failed(envelope.type).inc()
             await self._failures.keep(envelope, error)
             self._log.warning("event failed", **_identity(envelope), attempt=1, error=failures.describe(error))
 
@@ -110,7 +115,7 @@ class Inbox:
             try:
                 await self._effect(envelope, attempt)
             except Exception as error:  # noqa: BLE001 - whatever went wrong, the event is kept
-                _failed.labels(self._consumer, envelope.type).inc()
+                self._failed(envelope.type).inc()
                 await self._postpone(attempt, error, **_identity(envelope))
 
         async def unreadable(message: Unreadable) -> None:
@@ -137,16 +142,14 @@ class Inbox:
             if attempt is not None:
                 await failures.forget(session, attempt)
         seconds = time.perf_counter() - started
-        (_repeated if known else _handled).labels(self._consumer, envelope.type).inc()
-        _seconds.labels(self._consumer).observe(seconds)
+        (self._repeated if known else self._handled)(envelope.type).inc()
+        self._seconds.observe(seconds)
         line = "event known already" if known else "event handled"
         self._log.info(line, **_identity(envelope), duration_ms=round(seconds * 1000, 2))
 
     async def _record(self, session: AsyncSession, envelope: Envelope) -> bool:
         """Return whether the event is new; a second delivery at the same time waits here for the first's commit."""
-        row = insert(tables.inbox).values(consumer=self._consumer, event_id=envelope.id)
-        result = await session.execute(row.on_conflict_do_nothing().returning(tables.inbox.c.event_id))
-        return result.scalar_one_or_none() is not None
+        return await driver.execute(session, _RECORD, self._consumer, envelope.id) == "INSERT 0 1"
 
 
 def _identity(envelope: Envelope) -> dict[str, str]:

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import context, tables, tracing
+from chassis import context, driver, tables, tracing
 from chassis.errors import UnavailableError
-from chassis.events import Envelope, Message
+from chassis.events import Message
+from chassis.ids import uuid7
+from chassis.manifest import event_type
 
 if TYPE_CHECKING:
     from chassis.database import Database
@@ -30,6 +32,10 @@ MAX_EVENT_BYTES = 262_144
 """A broker refuses large messages (NATS: 1 MiB); refusing them here fails the request that made one, not the relay."""
 
 _REPUBLISH_ROWS = 5000
+_INSERT = """
+    INSERT INTO outbox (id, type, subject, sequence, data, traceparent, occurred_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
 
 
 class EventTooLargeError(Exception):
@@ -72,8 +78,11 @@ class Writer:
             return
         with tracing.span("tell", "producer"):
             traceparent = context.current().traceparent
-            envelopes = [Envelope.of(each, service=self._service, traceparent=traceparent) for each in messages]
-            await session.execute(insert(tables.outbox), [_row(each) for each in envelopes])
+            rows = [_row(each, self._service, traceparent) for each in messages]
+            if len(rows) == 1:
+                await driver.execute(session, _INSERT, *rows[0])
+            else:
+                await driver.execute_many(session, _INSERT, rows)
         session.info["told"] = True
 
     def announce(self, session: AsyncSession) -> None:
@@ -142,15 +151,11 @@ async def republish(database: "Database", since: datetime) -> int:
     return total
 
 
-def _row(envelope: Envelope) -> dict[str, Any]:
-    if (size := len(envelope.to_json())) > MAX_EVENT_BYTES:
-        raise EventTooLargeError(f"{envelope.type} has {size} bytes; {MAX_EVENT_BYTES} are allowed.")
-    return {
-        "id": envelope.id,
-        "type": envelope.type,
-        "subject": envelope.subject,
-        "sequence": envelope.sequence,
-        "data": envelope.data,
-        "traceparent": envelope.traceparent,
-        "occurred_at": envelope.time,
-    }
+def _row(message: Message, service: str, traceparent: str | None) -> tuple[object, ...]:
+    """Return the values of ``_INSERT``."""
+    data = message.data
+    written = data.model_dump_json()
+    kind = event_type(service, data.name, data.version)
+    if (size := len(written.encode())) > MAX_EVENT_BYTES:
+        raise EventTooLargeError(f"{kind} has {size} bytes; {MAX_EVENT_BYTES} are allowed.")
+    return (uuid7(), kind, message.subject, message.sequence, written, traceparent, datetime.now(UTC))

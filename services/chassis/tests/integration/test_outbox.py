@@ -72,7 +72,7 @@ async def test_what_aggregates_did_is_told_as_the_service_maps_it(shop: Any) -> 
     class SessionWith:
         def __init__(self, *aggregates: Aggregate) -> None:
             self.new, self.identity_map, self.info = aggregates[:1], dict(enumerate(aggregates[1:])), dict[str, Any]()
-            self.execute = session.execute
+            self.sync_session = session.sync_session
 
     added, loaded, idle = Aggregate(1, "secret"), Aggregate(2), Aggregate()
     writer = Writer(service="shop", publish=lambda event: None if event == "secret" else shop.message(event))
