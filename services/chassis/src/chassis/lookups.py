@@ -1,0 +1,83 @@
+"""The hottest reads: one row by its key, with nothing between the driver and the answer.
+
+A lookup is written with SQLAlchemy Core and compiled once; each read then costs the pool and asyncpg, a quarter of what
+the same statement costs through ``Database.read``. For the read that most requests make, and for nothing else::
+
+    _find = Lookup(select(orders.c.id, orders.c.state).where(orders.c.id == bindparam("id")))
+
+    row = await _find.row(database, id=order_id)
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import greenlet_spawn
+
+from chassis.database import Database, DatabaseAwayError, is_away
+
+Convert = Callable[[Any], Any]
+
+_dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call] # SQLAlchemy has not annotated it
+
+
+class Lookup:
+    """A statement that finds at most one row, by the values of its ``bindparam``s.
+
+    Values go in and come out as Core has them: enumerations, JSON and the like are converted.
+    """
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        compiled = statement.compile(dialect=_dialect)
+        self._sql = str(compiled)
+        self._given = [(name, _to_driver(compiled.binds[name].type)) for name in compiled.positiontup or ()]
+        found = [_from_driver(column.type) for column in statement.selected_columns]
+        self._found = [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    async def row(self, database: Database, **values: object) -> tuple[Any, ...] | None:
+        """Return the row's columns in the statement's order, None if there is no such row.
+
+        Raises:
+            DatabaseAwayError: The database could not be reached, or went away.
+        """
+        given = [values[name] if convert is None else convert(values[name]) for name, convert in self._given]
+        try:
+            record = await _fetch(database, self._sql, given)
+        except (OSError, PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if is_away(error):
+                raise DatabaseAwayError from error
+            raise
+        if record is None:
+            return None
+        columns = list(record)
+        for place, convert in self._found:
+            columns[place] = convert(columns[place])
+        return tuple(columns)
+
+
+async def _fetch(database: Database, sql: str, values: list[object]) -> asyncpg.Record | None:
+    """Run a statement on a connection of the pool; without a transaction, each is its own."""
+    lent: PoolProxiedConnection = await greenlet_spawn(database.engine.pool.connect)
+    driver: Any = lent.driver_connection
+    try:
+        record: asyncpg.Record | None = await driver.fetchrow(sql, *values)
+    except BaseException:
+        # Cancelled or failed half-way: nobody knows what the server still has to say on this connection.
+        lent.invalidate()
+        raise
+    await greenlet_spawn(lent.close)
+    return record
+
+
+def _to_driver(kind: TypeEngine[Any]) -> Convert | None:
+    return kind.dialect_impl(_dialect).bind_processor(_dialect)
+
+
+def _from_driver(kind: TypeEngine[Any]) -> Convert | None:
+    return kind.dialect_impl(_dialect).result_processor(_dialect, None)
