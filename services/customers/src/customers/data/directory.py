@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from chassis.database import Database
 from chassis.keyset import read_page
+from chassis.lookups import Lookup
 from customers.data.tables import addresses, customers, email_key
 from customers.domain.ports import After, CustomerFilter
 from customers.domain.views import AddressView, CustomerView
@@ -14,9 +15,8 @@ _customers = select(*(customers.c[name] for name in CustomerView._fields)).where
 _addresses = select(*(addresses.c[name] for name in AddressView._fields)).where(
     addresses.c.customer_id == bindparam("customer_id")
 )
-# Built once: composing a statement costs more than running it.
-_customer = _customers.where(customers.c.id == bindparam("id"))
-_address = _addresses.where(addresses.c.id == bindparam("id"))
+_customer = Lookup(_customers.where(customers.c.id == bindparam("id")))
+_address = Lookup(_addresses.where(addresses.c.id == bindparam("id")))
 
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -29,8 +29,7 @@ class SqlCustomerDirectory:
 
     async def find(self, customer_id: UUID) -> CustomerView | None:
         """Return the customer or None; see the port."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(_customer, {"id": customer_id})).one_or_none()
+        row = await _customer.row(self._database, id=customer_id)
         return None if row is None else CustomerView._make(row)
 
     async def find_by(self, criteria: CustomerFilter, *, after: After, limit: int) -> list[CustomerView]:
@@ -43,9 +42,7 @@ class SqlCustomerDirectory:
 
     async def find_address(self, customer_id: UUID, address_id: UUID) -> AddressView | None:
         """Return the address or None; see the port."""
-        async with self._database.read() as connection:
-            found = await connection.execute(_address, {"customer_id": customer_id, "id": address_id})
-            row = found.one_or_none()
+        row = await _address.row(self._database, customer_id=customer_id, id=address_id)
         return None if row is None else AddressView._make(row)
 
     async def find_addresses(self, customer_id: UUID, *, after: After, limit: int) -> list[AddressView]:
