@@ -15,7 +15,7 @@ text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 times = st.datetimes(
     datetime(2, 1, 1),  # noqa: DTZ001 - Hypothesis wants naive bounds and adds the zone
     datetime(9998, 1, 1),  # noqa: DTZ001
-    timezones=st.timezones() | st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23))),
+    timezones=st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23))),
 )
 values = st.one_of(int64, text, times, st.uuids())
 KINDS = (str, int, datetime, UUID)

@@ -122,6 +122,10 @@ def test_nothing_is_left_out_and_nothing_twice(size: int, limit: int) -> None:
     assert seen == rows
 
 
+def test_page_that_ends_the_list_exactly_is_the_last() -> None:
+    assert cut([1, 2], 2, key=lambda row: (row,)) == ([1, 2], None)
+
+
 def test_document_shows_page_and_parameters() -> None:
     document = build().openapi()
     parameters = document["paths"]["/v1/numbers/{kind}"]["get"]["parameters"]
