@@ -25,6 +25,9 @@ JOBS ?= 2
 python := .venv/bin/python
 services := $(sort $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml))))
 
+# One of the chassis' commands for every service; what one says does not keep the next from speaking.
+each_service = failed=; for name in $(services); do SERVICE=$$name $(python) -m chassis $(1) || failed=1; done; [ -z "$$failed" ]
+
 ##@ Run
 
 .PHONY: run
@@ -77,15 +80,15 @@ verify-routes: .installed-dev
 
 .PHONY: generate-openapi verify-openapi
 generate-openapi: .installed-dev ## Each service's openapi.json; a breaking change is refused
-	@for service in $(services); do SERVICE=$$service $(python) -m chassis openapi; done
+	@$(call each_service,openapi)
 verify-openapi: .installed-dev
-	@for service in $(services); do SERVICE=$$service $(python) -m chassis openapi --check; done
+	@$(call each_service,openapi --check)
 
 .PHONY: generate-events verify-events
 generate-events: .installed-dev ## Schemas of the events each service tells; a breaking change is refused
-	@for service in $(services); do SERVICE=$$service $(python) -m chassis schemas; done
+	@$(call each_service,schemas)
 verify-events: .installed-dev
-	@for service in $(services); do SERVICE=$$service $(python) -m chassis schemas --check; done
+	@$(call each_service,schemas --check)
 
 .PHONY: generate-benchmarks verify-benchmarks
 generate-benchmarks: .installed-dev ## The table of docs/benchmarks.md, from bench/results.json
