@@ -87,7 +87,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Collect bytes until the answer is complete."""
         self._buffer = self._buffer + data if self._buffer else data
-        if _is_complete(self._buffer):
+        if is_complete(self._buffer):
             answer, self._buffer = self._buffer, b""
             if answer[9:12] == b"200":
                 self.answered()
@@ -161,7 +161,8 @@ class _BusyConnection(_Connection):
             self._tally.done.set_exception(error)
 
 
-def _is_complete(answer: bytes) -> bool:
+def is_complete(answer: bytes) -> bool:
+    """Tell whether all of an answer is there."""
     end = answer.find(HEADERS_END)
     if end < 0:
         return False
