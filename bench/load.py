@@ -130,13 +130,22 @@ class _Tally:
     def __init__(self, *, seconds: float, requests: int) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.finished = 0
-        self.ends_at = time.perf_counter() + seconds
+        self._seconds = seconds
         self._requests = requests
+        self._started = 0.0
+
+    def begin(self) -> None:
+        """Let the time run."""
+        self._started = time.perf_counter()
+
+    def elapsed_seconds(self) -> float:
+        """Return how long it has been."""
+        return time.perf_counter() - self._started
 
     def count(self) -> bool:
         """Count an answer; tell whether another request is wanted."""
         self.finished += 1
-        if self.finished < self._requests and time.perf_counter() < self.ends_at:
+        if self.finished < self._requests and self.elapsed_seconds() < self._seconds:
             return True
         if not self.done.done():
             self.done.set_result(None)
@@ -184,12 +193,12 @@ async def _burst(target: Target, connections: int, seconds: float, requests: int
             lambda: _BusyConnection(target.request, tally), "127.0.0.1", target.port
         )
         opened.append(connection)
-    started = time.perf_counter()
+    tally.begin()
     for connection in opened:
         connection.ask()
     try:
         await asyncio.wait_for(tally.done, seconds + GRACE_SECONDS)
-        return Burst(tally.finished, time.perf_counter() - started)
+        return Burst(tally.finished, tally.elapsed_seconds())
     finally:
         for connection in opened:
             connection.close()
