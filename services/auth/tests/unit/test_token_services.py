@@ -105,7 +105,9 @@ class TestRevocation:
             await revoke(orders, REFRESH.make(family.newest), CALLER)
         assert family.ended_at is None
 
-    @pytest.mark.parametrize("token", ["", "nonsense", REFRESH.make(TokenName(uuid4(), 1))])
+    @pytest.mark.parametrize(
+        "token", ["", "nonsense", REFRESH.make(TokenName(uuid4(), 1))], ids=["none", "nonsense", "unknown"]
+    )
     async def test_takes_what_it_does_not_know_for_revoked(self, revoke: Revocation, cli: Client, token: str) -> None:
         await revoke(cli, token, CALLER)
 
