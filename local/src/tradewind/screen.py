@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 
 import click
 
@@ -20,8 +21,9 @@ class Screen:
         self._as_json = as_json
 
     def say(self, sentence: str) -> None:
-        """Show a sentence."""
-        click.echo(sentence, err=self._as_json)
+        """Show a sentence, if anybody still looks: a terminal that was closed ends nothing but itself."""
+        with suppress(OSError):
+            click.echo(sentence, err=self._as_json)
 
     def ready(self, kept: Kept, seconds: float) -> None:
         """Show a part that answers."""
@@ -44,7 +46,8 @@ class Screen:
         """Show the addresses and what to do with them, ``seconds`` after it all began."""
         url = run.network.public_url
         if self._as_json:
-            click.echo(json.dumps({"address": url, "state_dir": str(hints.folder), "seconds": round(seconds, 2)}))
+            with suppress(OSError):
+                click.echo(json.dumps({"address": url, "state_dir": str(hints.folder), "seconds": round(seconds, 2)}))
             return
         self.say(f"\nTradewind is ready after {seconds:.1f} s. Ctrl-C stops it.\n")
         if any(part.name == GATEWAY for part in run.parts):

@@ -257,6 +257,22 @@ def test_stranger_that_has_the_pid_of_a_part_is_left_alone(tmp_path: Path, other
     assert is_alive(other)
 
 
+def test_closed_output_ends_nothing(tmp_path: Path) -> None:
+    checkout = make_checkout(tmp_path, "books")
+    up_command = [*command(checkout), "up", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(FAKES)}
+    with subprocess.Popen(up_command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "Parts" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        run = State(checkout / ".tradewind").living_run()
+        assert run is not None
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
+        assert run.leftovers() == []
+
+
 def test_part_that_outlived_its_runner_is_ended_by_down(
     tmp_path: Path, other: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
