@@ -38,6 +38,7 @@ _PAUSE_SECONDS = 0.01
 _ATTEMPTS = 5
 _FIRST_WITH_BUILTIN_LOCALE = 17
 _FIRST_WITH_IO_METHOD = 18
+_PROC = Path("/proc")
 _LINES_OF_LOCK = 8  # The last line of postmaster.pid is the server's state.
 
 
@@ -329,8 +330,11 @@ class EmbeddedPostgres(EmbeddedServer):
     def _forget_dead_postmaster(self) -> None:
         """Wait for a server that is on its way out, and remove the lock file of one that is gone.
 
-        PostgreSQL itself would refuse to start when the old pid belongs to another program, or to a zombie.
+        PostgreSQL itself would refuse to start when the old pid belongs to another program, or to a zombie. Without
+        /proc nobody can tell, and the decision stays with PostgreSQL.
         """
+        if not _PROC.exists():
+            return
         lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + 10
         while lock.exists():
@@ -469,7 +473,7 @@ def _environment() -> dict[str, str]:
 
 
 def _command_line(pid: int) -> str:
-    """Return a process's arguments, empty for one that is gone or a zombie, or where there is no /proc."""
+    """Return a process's arguments, empty for one that is gone or a zombie."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
     return ""
