@@ -6,6 +6,7 @@ are raised, never returned. ``read`` is for hot reads: Core rows on an autocommi
 A database that cannot be reached, refuses for lack of resources or takes too long is ``DatabaseAwayError`` (503).
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -111,6 +112,8 @@ class Database:
             open_unit.set(False)
         for announce in self.after_commit:
             announce(session)
+        # Whoever waits for the connection gets it now: a loop of transactions would take it again before they wake.
+        await asyncio.sleep(0)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -334,6 +334,21 @@ async def test_exhausted_pool_is_unavailable(settings: DatabaseSettings, monkeyp
                 pytest.fail("a second connection")
 
 
+async def test_loop_of_transactions_leaves_the_connection_to_who_waits_for_it(settings: DatabaseSettings) -> None:
+    database = Database(settings.model_copy(update={"pool_size": 1}), service="sample")
+    turns: list[str] = []
+
+    async def take_turns(name: str) -> None:
+        for _ in range(20):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+            turns.append(name)
+
+    async with database.lifespan():
+        await asyncio.gather(take_turns("a"), take_turns("b"))
+    assert set(turns[:20]) == {"a", "b"}
+
+
 async def test_slow_statement_is_ended(settings: DatabaseSettings) -> None:
     database = Database(settings.model_copy(update={"statement_timeout_seconds": 0.1}), service="sample")
     async with database.lifespan():
