@@ -187,10 +187,12 @@ class Service:
 
         database: Database = self.app.state.database
         bus: EventBus = self.app.state.bus
-        inbox = Inbox(database, consumer, handler)
+        inbox = Inbox(database, consumer, handler, retries=self.settings.retries)
+        # One connection is left to requests, whatever there is to catch up with.
+        concurrency = max(1, database.settings.pool_size - 1)
         for heard in self.manifest.hears:
             if heard.consumer == consumer:
-                loop = partial(inbox.consume, bus, Consumer.of(heard))
+                loop = partial(inbox.consume, bus, Consumer.of(heard, concurrency=concurrency))
                 self.run(f"consumer-{consumer}-{heard.service}", loop)
         self.run(f"retries-{consumer}", inbox.retry)
 
