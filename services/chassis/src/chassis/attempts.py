@@ -20,7 +20,7 @@ from chassis.breaker import Breaker, BreakerOpenError, Call
 from chassis.bulkhead import Bulkhead, BulkheadFullError
 from chassis.context import WorkContext
 from chassis.errors import DeadlineExceededError, ServiceError, UnavailableError
-from chassis.http_session import SENDINGS, never_sent
+from chassis.http_session import SENDINGS, exchange, never_sent
 from chassis.metrics import BUCKETS
 from chassis.peer_answers import PeerProblem, problem_of, retry_after_seconds
 from chassis.retry_budget import RetryBudget
@@ -39,6 +39,8 @@ _durations = Histogram(
 retries = Counter("tradewind_client_retries_total", "Requests that were sent to a peer once more.", ("peer",))
 
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "tradewind"}
+"""Between neighbours, compressing costs more than it saves."""
 _LEAST_SECONDS = 0.001
 """Less is nothing: the header that carries the deadline has whole milliseconds."""
 _CONNECT_SECONDS = 2.0
@@ -127,20 +129,20 @@ class Question:
         query = {name: value for name, value in (params or {}).items() if value is not None}
         return cls(method, path, query or None, sent, None if json is None else orjson.dumps(json), form)
 
-    def request(self, client: httpx.AsyncClient, token: str | None, *, connect_seconds: float) -> httpx.Request:
+    def request(self, base_url: str, token: str | None, *, connect_seconds: float) -> httpx.Request:
         """Make the request of one attempt, which carries the context of the work under way."""
-        headers = self.headers | context.outgoing_headers()
+        headers = _DEFAULT_HEADERS | self.headers | context.outgoing_headers()
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        return client.build_request(
+        return httpx.Request(
             self.method,
-            self.path,
+            base_url + self.path,
             params=self.params,
             headers=headers,
             content=self.content,
             data=self.form,
             # The attempt is timed as a whole; that nobody accepts the connection can be known earlier.
-            timeout=httpx.Timeout(None, connect=connect_seconds),
+            extensions={"timeout": {"connect": connect_seconds}},
         )
 
 
@@ -167,8 +169,9 @@ class Attempts:
     def __init__(
         self,
         peer: str,
-        client: httpx.AsyncClient,
+        base_url: str,
         *,
+        session: httpx.AsyncBaseTransport,
         timeout_seconds: float,
         tokens: TokenSource | None,
         breaker: Breaker,
@@ -176,12 +179,14 @@ class Attempts:
         budget: RetryBudget,
     ) -> None:
         self._peer = peer
-        self._client = client
+        self._base_url = base_url.rstrip("/")
+        self._session = session
         self._timeout_seconds = timeout_seconds
         self._tokens = tokens
         self._breaker = breaker
         self._bulkhead = bulkhead
         self._budget = budget
+        self._duration = _durations.labels(peer)
 
     async def make(self, asking: Asking) -> httpx.Response:
         """Ask once.
@@ -211,7 +216,7 @@ class Attempts:
         if patience < _LEAST_SECONDS:
             self._count("late")
             raise DeadlineExceededError(f"No time is left to ask {self._peer}.")
-        request = asking.question.request(self._client, token, connect_seconds=min(patience, _CONNECT_SECONDS))
+        request = asking.question.request(self._base_url, token, connect_seconds=min(patience, _CONNECT_SECONDS))
         # A caller in a hurry must not be able to have everybody else's calls refused.
         hurried = patience < self._timeout_seconds / 2
         with self._breaker.call() as verdict:
@@ -229,9 +234,9 @@ class Attempts:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(patience):
-                return await self._client.send(request)
+                return await exchange(self._session, request)
         finally:
-            _durations.labels(self._peer).observe(time.perf_counter() - started)
+            self._duration.observe(time.perf_counter() - started)
             # What aiohttp repeats by itself (an idempotent request, once, when a kept connection drops) costs the same.
             for _ in range(request.extensions.get(SENDINGS, 1) - 1):
                 self._budget.spend()

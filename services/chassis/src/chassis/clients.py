@@ -16,7 +16,6 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -92,7 +91,8 @@ class ServiceClient:
         self._budget = budget or RetryBudget()
         self._attempts = Attempts(
             name,
-            _client(base_url, session),
+            base_url,
+            session=session,
             timeout_seconds=timeout_seconds,
             tokens=tokens,
             breaker=breaker or Breaker(name),
@@ -200,11 +200,3 @@ class ServiceClient:
                 retry_after_seconds=pause,
             )
         await asyncio.sleep(pause)
-
-
-def _client(base_url: str, session: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """Make the httpx client. It is never closed: it owns nothing, the transport is shared."""
-    # Both layers keep a jar; by default the cookies of one caller's answer would go out with the next one's call.
-    no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    headers = {"user-agent": "tradewind"}
-    return httpx.AsyncClient(base_url=base_url, transport=session, cookies=no_cookies, headers=headers)

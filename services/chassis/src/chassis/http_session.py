@@ -1,6 +1,7 @@
 """The connections to peers: one pool for a process, without cookies, spoken to through httpx over aiohttp.
 
 The httpx API over this transport does four times the calls of plain httpx; what bites in the pair is handled here.
+There is no ``httpx.AsyncClient``: it would add redirects, which we don't follow, and a second cookie jar.
 """
 
 import ssl
@@ -55,7 +56,7 @@ class HttpSession(httpx.AsyncBaseTransport):
                 self._transport = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; httpx calls this.
+        """Send one request; ``exchange`` reads the answer too.
 
         Raises:
             httpx.TransportError: No answer. See ``never_sent``.
@@ -72,6 +73,22 @@ class HttpSession(httpx.AsyncBaseTransport):
         finally:
             _sendings.reset(token)
             request.extensions[SENDINGS] = len(sendings)
+
+
+async def exchange(session: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+    """Send a request and read the whole answer.
+
+    Raises:
+        httpx.RequestError: No answer, or not all of it. See ``never_sent``.
+    """
+    response = await session.handle_async_request(request)
+    response.request = request
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+    return response
 
 
 async def _count_sending(
