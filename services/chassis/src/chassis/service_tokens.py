@@ -83,6 +83,7 @@ class ServiceTokens:
         self._monotonic = monotonic
         self._tokens: dict[str, _Token] = {}
         self._fetches: dict[str, asyncio.Task[str]] = {}
+        self._without: set[str] = set()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[Self]:
@@ -144,8 +145,13 @@ class ServiceTokens:
 
     def _finish(self, audience: str, fetch: asyncio.Task[str]) -> None:
         del self._fetches[audience]
-        if not fetch.cancelled() and (error := fetch.exception()) is not None:
-            _log.warning("no token", audience=audience, error=str(error), expected=isinstance(error, ServiceError))
+        error = None if fetch.cancelled() else fetch.exception()
+        if error is None:
+            self._without.discard(audience)
+        elif audience not in self._without:
+            # Once until there is one again: while auth is away, every request would say so.
+            self._without.add(audience)
+            _log.warning("no token", audience=audience, error=repr(error))
 
     async def _ask(self, audience: str, work: WorkContext) -> str:
         form = {"grant_type": "client_credentials", "resource": f"urn:tradewind:{audience}"}

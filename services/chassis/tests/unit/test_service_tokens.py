@@ -1,10 +1,12 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from chassis import context
@@ -199,6 +201,19 @@ async def test_without_auth_the_old_token_goes_on_until_it_ends(
     seconds.now += 1
     with pytest.raises((UnavailableError, UnexpectedAnswerError)):
         await tokens.token("catalog")
+
+
+async def test_absence_of_auth_is_logged_once(tokens: ServiceTokens, auth: Auth) -> None:
+    auth.answer = AWAY
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            with suppress(UnavailableError):
+                await tokens.token("catalog")
+        auth.answer = None
+        await tokens.token("payments")
+        with suppress(UnavailableError):
+            await tokens.token("catalog")
+    assert [line["event"] for line in lines] == ["no token"]
 
 
 async def test_failed_renewal_is_tried_again_after_a_pause(tokens: ServiceTokens, auth: Auth, seconds: Seconds) -> None:
