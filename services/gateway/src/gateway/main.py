@@ -1,5 +1,8 @@
 """The gateway, put together: settings in, one ASGI application out."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from chassis.app import Service
@@ -14,7 +17,8 @@ from gateway.api.proxy import Proxy
 from gateway.api.tunnel import Tunnel
 from gateway.clients.documents import ServedDocuments
 from gateway.clients.keys import TokenExchange
-from gateway.clients.upstreams import AiohttpUpstream, Connections
+from gateway.clients.sockets import Session
+from gateway.clients.upstreams import HttpUpstream
 from gateway.data import routes
 from gateway.domain.addresses import TrustedProxies
 from gateway.domain.catalogue import Catalogue
@@ -43,10 +47,10 @@ def build(
     table, scopes = declared or routes.load()
     _check(settings, table)
     service = Service(settings, name="gateway", title="Tradewind API")
-    connections = Connections(connect_seconds=settings.connect_seconds)
-    service.open("connections", connections.lifespan)
-    upstreams = {name: AiohttpUpstream(name, address, connections) for name, address in settings.peers.items()}
-    exchange = TokenExchange(connections, token_url=settings.client.token_url, secret=settings.client.secret)
+    session = Session(connect_seconds=settings.connect_seconds)
+    service.open("session", session.lifespan)
+    upstreams = _upstreams(service, settings, session)
+    exchange = TokenExchange(session, token_url=settings.client.token_url, secret=settings.client.secret)
     access = Access(_verifier(service, settings, keys), exchange)
     limits = _limits(service, settings)
     service.front(
@@ -74,6 +78,22 @@ def _check(settings: Settings, table: RouteTable) -> None:
         raise ValueError(f"Routes lead to {', '.join(homeless)}: set PEERS__{homeless[0].upper()} and the like.")
     if unknown := sorted(table.limits - settings.limits.keys()):
         raise ValueError(f"Routes are in classes of limit that are not set: {', '.join(unknown)}.")
+
+
+def _upstreams(service: Service, settings: Settings, session: Session) -> dict[str, HttpUpstream]:
+    upstreams = {
+        name: HttpUpstream(name, address, session=session, connect_seconds=settings.connect_seconds)
+        for name, address in settings.peers.items()
+    }
+
+    @asynccontextmanager
+    async def open_while_serving() -> AsyncIterator[None]:
+        yield
+        for upstream in upstreams.values():
+            upstream.close()
+
+    service.open("upstreams", open_while_serving)
+    return upstreams
 
 
 def _verifier(service: Service, settings: Settings, keys: KeySource | None) -> TokenVerifier:

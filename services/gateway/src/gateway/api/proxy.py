@@ -62,7 +62,7 @@ class Proxy:
         """Send the request, and return the answer once its head is here."""
         route = exchange.route
         upstream = self._upstreams[route.service]
-        method = exchange.method if exchange.method in route.methods else "GET"
+        method = "GET" if exchange.method == "HEAD" and "GET" in route.methods else exchange.method
         try:
             body = await upload.body()
             return await upstream.send(method, exchange.target, request_fields(exchange, deadline), body)

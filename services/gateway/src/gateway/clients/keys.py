@@ -11,7 +11,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from chassis import context, logs
-from gateway.clients.upstreams import Connections
+from gateway.clients.sockets import Session
 from gateway.domain.ports import ServiceAwayError
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -36,7 +36,7 @@ class TokenExchange:
 
     def __init__(
         self,
-        connections: Connections,
+        session: Session,
         *,
         token_url: str,
         secret: SecretStr,
@@ -46,7 +46,7 @@ class TokenExchange:
         size: int = 10_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connections = connections
+        self._session = session
         self._url = token_url
         self._authorization = aiohttp.encode_basic_auth("gateway", secret.get_secret_value())
         self._seconds = seconds
@@ -88,14 +88,11 @@ class TokenExchange:
             **context.outgoing_headers(),
             "authorization": self._authorization,
             "accept": "application/json",
-            "content-type": "application/x-www-form-urlencoded",  # The session adds none of its own.
         }
         try:
             async with (
                 asyncio.timeout(self._seconds),
-                self._connections.session.post(
-                    self._url, data=form, headers=headers, allow_redirects=False
-                ) as response,
+                self._session.aiohttp.post(self._url, data=form, headers=headers, allow_redirects=False) as response,
             ):
                 return self._read(response.status, await response.json(content_type=None))
         except (aiohttp.ClientError, OSError, ValueError) as error:
