@@ -5,14 +5,13 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
-import orjson
 from prometheus_client import Counter, Histogram
 
 from chassis import context, tracing
@@ -23,6 +22,7 @@ from chassis.errors import DeadlineExceededError, ServiceError, UnavailableError
 from chassis.http_session import SENDINGS, exchange, never_sent
 from chassis.metrics import BUCKETS
 from chassis.peer_answers import PeerProblem, problem_of, retry_after_seconds
+from chassis.questions import Question
 from chassis.retry_budget import RetryBudget
 
 _requests = Counter(
@@ -39,8 +39,6 @@ _durations = Histogram(
 retries = Counter("tradewind_client_retries_total", "Requests that were sent to a peer once more.", ("peer",))
 
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-_DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "tradewind"}
-"""Between neighbours, compressing costs more than it saves."""
 _LEAST_SECONDS = 0.001
 """Less is nothing: the header that carries the deadline has whole milliseconds."""
 _CONNECT_SECONDS = 2.0
@@ -93,57 +91,6 @@ class UnfinishedError(Exception):
         self.outcome = outcome
         self.again = again
         self.after_seconds = after_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What every attempt sends."""
-
-    method: str
-    path: str
-    params: Mapping[str, str | int | None] | None
-    headers: dict[str, str]
-    content: bytes | None
-    form: Mapping[str, str] | None
-
-    @classmethod
-    def of(
-        cls,
-        method: str,
-        path: str,
-        *,
-        json: Any,
-        form: Mapping[str, str] | None,
-        params: Mapping[str, str | int | None] | None,
-        headers: Mapping[str, str] | None,
-        idempotency_key: str | None,
-    ) -> "Question":
-        """Make one, its body serialised once for all attempts, names of headers in lower case."""
-        if not path.startswith("/"):
-            raise ValueError(f"The path {path!r} does not begin with a slash.")
-        sent = {name.lower(): value for name, value in (headers or {}).items()}
-        if json is not None:
-            sent.setdefault("content-type", "application/json")
-        if idempotency_key is not None:
-            sent["idempotency-key"] = idempotency_key
-        query = {name: value for name, value in (params or {}).items() if value is not None}
-        return cls(method, path, query or None, sent, None if json is None else orjson.dumps(json), form)
-
-    def request(self, base_url: str, token: str | None, *, connect_seconds: float) -> httpx.Request:
-        """Make the request of one attempt, which carries the context of the work under way."""
-        headers = _DEFAULT_HEADERS | self.headers | context.outgoing_headers()
-        if token is not None:
-            headers["authorization"] = f"Bearer {token}"
-        return httpx.Request(
-            self.method,
-            base_url + self.path,
-            params=self.params,
-            headers=headers,
-            content=self.content,
-            data=self.form,
-            # The attempt is timed as a whole; that nobody accepts the connection can be known earlier.
-            extensions={"timeout": {"connect": connect_seconds}},
-        )
 
 
 @dataclass(slots=True)

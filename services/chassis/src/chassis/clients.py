@@ -23,7 +23,7 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from chassis import context
-from chassis.attempts import Asking, Attempts, PeerUnavailableError, Question, TokenSource, UnfinishedError, retries
+from chassis.attempts import Asking, Attempts, PeerUnavailableError, TokenSource, UnfinishedError, retries
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead
 from chassis.http_session import HttpSession
@@ -35,6 +35,7 @@ from chassis.peer_answers import (
     retry_after_seconds,
     unexpected,
 )
+from chassis.questions import Question
 from chassis.retry_budget import RetryBudget
 from chassis.transactions import open_unit
 
