@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -28,8 +28,8 @@ def service_name() -> str:
     return name
 
 
-def build() -> Service:
-    """Build the service from its settings, which must be complete."""
+def build(log: TextIO = sys.stderr) -> Service:
+    """Build the service from its settings, which must be complete; its log goes to ``log``."""
     name = service_name()
     try:
         module = importlib.import_module(f"{name}.main")
@@ -38,7 +38,7 @@ def build() -> Service:
             raise
         raise click.UsageError(f"There is no service package named {name!r}.") from error
     configured = settings.load(module.Settings)
-    logs.configure(configured.log, service=name, version=version_of(name))
+    logs.configure(configured.log, service=name, version=version_of(name), stream=log)
     service: Service = module.build(configured)
     return service
 
@@ -85,7 +85,7 @@ def serve(*, prepare: bool) -> None:
     from chassis.serving import serve as serve_service
 
     service_name()
-    serve_service(build, prepare=prepare)
+    serve_service(lambda: build(sys.stdout), prepare=prepare)
 
 
 @main.command()
@@ -94,7 +94,7 @@ def work() -> None:
     from chassis import metrics
 
     async def until_stopped() -> None:
-        service = build()
+        service = build(sys.stdout)
         service.background.enabled = True
         port = metrics.serve(service.settings.host, service.settings.metrics_port)
         logs.get("work").info("working", metrics_port=port)

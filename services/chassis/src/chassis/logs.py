@@ -1,4 +1,6 @@
-"""One JSON object a line on standard output, with the ids of the work under way on each.
+"""One JSON object a line, with the ids of the work under way on each.
+
+A server writes to standard output, which is its log; a command to standard error, because its output is its answer.
 
 Fields of every line: ``timestamp`` (RFC 3339, UTC), ``level``, ``event``, ``service``, ``version``, and where there is
 work under way ``trace_id``, ``span_id``, ``request_id``. Never log personal data or secrets: log ids.
@@ -25,8 +27,9 @@ def get(name: str) -> Logger:
     return logger
 
 
-def configure(settings: LogSettings, *, service: str, version: str) -> None:
-    """Send our lines, and the rare ones of libraries, to standard output in one form."""
+def configure(settings: LogSettings, *, service: str, version: str, stream: TextIO | None = None) -> None:
+    """Send our lines, and the rare ones of libraries, to ``stream`` (standard output) in one form."""
+    stream = stream or sys.stdout
 
     def identify(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["service"], event["version"] = service, version
@@ -37,12 +40,12 @@ def configure(settings: LogSettings, *, service: str, version: str) -> None:
     shared: list[Processor] = [structlog.processors.add_log_level, _timestamp, identify]
     human = settings.format == "console"
     structlog.configure(
-        processors=[*shared, *_rendering(human=human)],
+        processors=[*shared, *_rendering(stream, human=human)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory() if human else structlog.BytesLoggerFactory(),
+        logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(stream.buffer),
         cache_logger_on_first_use=True,
     )
-    _route_standard_library(shared, human=human)
+    _route_standard_library(shared, stream, human=human)
 
 
 def _timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -50,9 +53,9 @@ def _timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
-def _rendering(*, human: bool) -> list[Processor]:
+def _rendering(stream: TextIO, *, human: bool) -> list[Processor]:
     if human:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
 
 
@@ -60,16 +63,16 @@ def _to_json(event: EventDict, **_options: Any) -> bytes:
     return orjson.dumps(event, default=str)
 
 
-def _route_standard_library(shared: list[Processor], *, human: bool) -> None:
+def _route_standard_library(shared: list[Processor], stream: TextIO, *, human: bool) -> None:
     """Give lines of uvicorn, Alembic and their like the same form; the slow formatter is fine for a rare line."""
-    rendering = _rendering(human=human)
+    rendering = _rendering(stream, human=human)
     if not human:
         rendering[-1] = lambda _logger, _method, event: _to_json(event).decode()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
     )
-    handler = logging.StreamHandler[TextIO](sys.stdout)
+    handler = logging.StreamHandler[TextIO](stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -232,7 +232,8 @@ class NatsBus:
             self._publisher.abandon(complaint)
 
     async def _on_disconnected(self) -> None:
-        self._log.warning("broker connection lost")
+        if self._connected.is_set():  # Otherwise it is our own closing.
+            self._log.warning("broker connection lost")
         self._forget_connection()
 
     async def _on_reconnected(self) -> None:

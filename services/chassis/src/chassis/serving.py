@@ -95,6 +95,7 @@ def _serve_many(build: Callable[[], Service], workers: int, *, prepare: bool) ->
                 "bind": f"{settings.host}:{settings.port}",
                 "workers": workers,
                 "worker_class": "chassis.gunicorn_worker.Worker",
+                "logger_class": "chassis.gunicorn_worker.Log",
                 "keepalive": SERVER["timeout_keep_alive"],
                 "graceful_timeout": SERVER["timeout_graceful_shutdown"],
                 # Else gunicorn writes a socket below $HOME, which a read-only root refuses.

@@ -159,6 +159,7 @@ def test_many_workers_merge_their_metrics_and_die_with_the_first(make_server: Ca
     )
     workers = server.children()
     assert len(workers) == 2
+    assert all(line.startswith("{") for line in server.log.read_text().splitlines()), "gunicorn logs in its own form"
     server.stop(signal.SIGKILL)
     _gone, alive = psutil.wait_procs(workers, timeout=5)
     assert not alive
