@@ -94,6 +94,8 @@ class Database:
         Raises:
             DatabaseAwayError: The database could not be reached, or went away before the commit was certain.
         """
+        # Who waits for a connection comes first: a loop of transactions would take each again before they wake.
+        await asyncio.sleep(0)
         session = self._sessions()
         try:
             with _away_as_unavailable():
@@ -112,8 +114,6 @@ class Database:
             open_unit.set(False)
         for announce in self.after_commit:
             announce(session)
-        # Whoever waits for the connection gets it now: a loop of transactions would take it again before they wake.
-        await asyncio.sleep(0)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
