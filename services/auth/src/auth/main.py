@@ -32,6 +32,7 @@ from auth.domain.signing_in import PasswordCheck
 from auth.domain.token_services import ClientAuthentication, Introspection, Revocation
 from auth.settings import Settings
 from auth.workers.upkeep import RETENTION_SECONDS, ROTATION_SECONDS, Upkeep
+from chassis.addresses import TrustedProxies
 from chassis.app import Service
 from chassis.clock import Clock
 from chassis.security import USERS, TokenVerifier
@@ -114,4 +115,5 @@ def _parts(
         introspection=Introspection(units, tokens),
         jwks=keyring.jwks,
         fingerprint=Fingerprints(secrets[0]),
+        proxies=TrustedProxies(settings.trusted_proxies),
     )

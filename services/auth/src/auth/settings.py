@@ -9,7 +9,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from auth.domain.guessing import Pace, Paces
 from auth.domain.signing_keys import KeySchedule
-from chassis.settings import BrokerSettings, DatabaseSettings, Group, Seconds, ServiceSettings, TokenSettings
+from chassis.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    Group,
+    Networks,
+    Seconds,
+    ServiceSettings,
+    TokenSettings,
+)
 
 _KEY_BYTES = 32
 _TOKEN_LIFE = timedelta(minutes=11)
@@ -91,6 +99,8 @@ class Settings(ServiceSettings):
     mail: MailSettings = MailSettings()
     passwords: PasswordSettings = PasswordSettings()
     guessing: GuessingSettings = GuessingSettings()
+    trusted_proxies: Networks = ()
+    """CIDRs whose ``X-Forwarded-For`` says where a request comes from: the gateway's."""
     password_grant: bool = False
     """Whether tradewind-cli may ask people for their password (RFC 6749, section 4.3)."""
 

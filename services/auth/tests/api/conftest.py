@@ -36,6 +36,8 @@ def settings(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
             clients={"gateway": SecretStr(GATEWAY_SECRET), "customers": SecretStr(CUSTOMERS_SECRET)},
             mail=MailSettings(mode="development"),
             password_grant=True,
+            # What the test client comes from: it stands in for the gateway.
+            trusted_proxies=("127.0.0.1",),
             background=False,
         )
         yield settings

@@ -204,6 +204,17 @@ class TestStaff:
         shell = (await client.get(f"/v1/accounts/{account_id}", headers=await staff.headers())).json()
         assert (shell["status"], shell["email"], shell["name"]) == ("closed", None, "")
 
+    async def test_forwarded_address_counts_only_from_a_trusted_proxy(
+        self, service: Service, staff: Person, ada: Person, client: AsyncClient
+    ) -> None:
+        params = {"account_id": await ada.id(), "action": "password-accepted"}
+        transport = ASGITransport(app=service.asgi, client=("203.0.113.7", 1))
+        async with AsyncClient(transport=transport, base_url="http://service.test") as stranger:
+            await replace(ada, client=stranger).sign_in()
+        headers = await staff.headers()
+        trail = (await client.get("/v1/audit-entries", params=params, headers=headers)).json()["items"]
+        assert {entry["address"] for entry in trail} == {"203.0.113.7", ada.address["x-forwarded-for"]}
+
     async def test_trail_says_who_did_what_from_where(self, staff: Person, ada: Person, client: AsyncClient) -> None:
         headers, account_id = await staff.headers(), await ada.id()
         await client.post(f"/v1/accounts/{account_id}/suspension", json={"reason": "fraud"}, headers=headers)

@@ -68,23 +68,58 @@ async def test_event_is_in_the_transaction_of_its_change(sql_units: SqlUnits, da
     assert rows[0].data["name"] == "Ada"
 
 
+class Together:
+    """Lets the transactions of several tasks begin before any of them goes on."""
+
+    def __init__(self, parties: int) -> None:
+        self._missing = parties
+        self._all_here = anyio.Event()
+
+    async def wait(self) -> None:
+        self._missing -= 1
+        if self._missing == 0:
+            self._all_here.set()
+        await self._all_here.wait()
+
+
 async def test_refresh_token_redeemed_many_times_at_once_rotates_once(sql_units: SqlUnits) -> None:
     account = await register(sql_units, "ada@example.com")
     family = RefreshFamily(account_id=account.id, client_id="cli", scopes=frozenset(), now=AT, life=FamilyLife())
     async with sql_units() as uow:
         uow.families.add(family)
     outcomes: list[Redemption] = []
+    together = Together(4)
 
     async def one() -> None:
         async with sql_units() as uow:
+            await together.wait()
             found = await uow.families.lock(family.id)
             assert found is not None
             outcomes.append(found.redeem(1, "cli", AT, FamilyLife()))
 
     async with anyio.create_task_group() as group:
-        for _ in range(6):
+        for _ in range(4):
             group.start_soon(one)
-    assert sorted(outcomes) == [Redemption.REPEATED] * 5 + [Redemption.ROTATED]
+    assert sorted(outcomes) == [Redemption.REPEATED] * 3 + [Redemption.ROTATED]
+
+
+@pytest.mark.parametrize("way", ["get", "claim"])
+async def test_account_changed_many_times_at_once_counts_every_change(sql_units: SqlUnits, way: str) -> None:
+    account = await register(sql_units, "ada@example.com")
+    together = Together(4)
+
+    async def one() -> None:
+        async with sql_units() as uow:
+            await together.wait()
+            found = await (uow.accounts.get(account.id) if way == "get" else uow.accounts.claim("ada@example.com"))
+            assert found is not None
+            found.change_password("other", AT)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(one)
+    async with sql_units() as uow:
+        assert (await uow.accounts.get(account.id)).version == 5
 
 
 async def test_guesses_sent_at_once_are_all_counted(sql_units: SqlUnits, clock: FakeClock) -> None:

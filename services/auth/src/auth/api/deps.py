@@ -1,7 +1,6 @@
 """What the routes are given: who asks, from where, and what they can do."""
 
 import asyncio
-import ipaddress
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +24,7 @@ from auth.domain.registration import RegistrationService
 from auth.domain.roles import Role, ScopeRegistry
 from auth.domain.token_services import ClientAuthentication, Introspection, Revocation
 from auth.domain.units import UnitOfWork
+from chassis.addresses import TrustedProxies, parsed
 from chassis.clock import Clock
 from chassis.conditional import IfMatch, check_match
 from chassis.database import SessionDep
@@ -65,6 +65,7 @@ class Parts:
     introspection: Introspection
     jwks: Callable[[], dict[str, Any]]
     fingerprint: Callable[[bytes], bytes]
+    proxies: TrustedProxies
 
 
 async def parts(request: Request) -> Parts:
@@ -76,18 +77,11 @@ async def parts(request: Request) -> Parts:
 PartsDep = Annotated[Parts, Depends(parts)]
 
 
-async def address(request: Request) -> str:
-    """Return the address that the request came from, as the gateway saw it; empty if it is none.
-
-    The gateway replaces ``X-Forwarded-For`` by the one address that it believes. Nobody else is let in from outside,
-    and a peer inside could only spare itself being slowed down.
-    """
-    forwarded = request.headers.get("x-forwarded-for", "").partition(",")[0].strip()
-    given = forwarded or (request.client.host if request.client else "")
-    try:
-        return str(ipaddress.ip_address(given))
-    except ValueError:
-        return ""
+async def address(request: Request, here: PartsDep) -> str:
+    """Return the address that the request came from, as the gateway saw it if it is trusted; empty if it is none."""
+    peer = request.client.host if request.client else ""
+    found = parsed(here.proxies.client(peer, ",".join(request.headers.getlist("x-forwarded-for"))))
+    return str(found or "")
 
 
 Address = Annotated[str, Depends(address)]
@@ -179,12 +173,20 @@ async def even_time() -> AsyncIterator[None]:
 
     The same statements run for known and unknown addresses, but for one more insert; the tick swallows that.
     """
-    began = time.monotonic()
+    began = _now()
     try:
         yield
     finally:
-        spent = time.monotonic() - began
-        await asyncio.sleep(math.ceil(spent / TICK_SECONDS) * TICK_SECONDS - spent)
+        spent = _now() - began
+        await _wait(math.ceil(spent / TICK_SECONDS) * TICK_SECONDS - spent)
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+async def _wait(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 EVEN_TIME = Depends(even_time, scope="function")

@@ -93,7 +93,7 @@ def _token_out(answer: TokenAnswer) -> TokenOut:
     )
 
 
-@router.post("/revoke", openapi_extra=_TOKEN_FORM)
+@router.post("/revoke", response_class=Response, openapi_extra=_TOKEN_FORM)
 async def revoke(form: FormDep, client: ClientDep, caller: Anonymous, here: PartsDep) -> Response:
     """End a refresh token and its whole family. A token that is not known is as good as revoked."""
     await here.revocation(client, form.required("token"), caller)

@@ -46,8 +46,8 @@ class PasswordCheck:
 
     async def _compare(self, password: str, account: Account | None) -> Verdict:
         normal = passwords.comparable(password)
-        known = account.password_hash if account is not None and normal is not None else None
-        return await self._hasher.verify(normal or "", known)
+        known = account.password_hash if account is not None else None
+        return await self._hasher.verify(normal or "", known)  # Nobody's password is empty.
 
     async def _settle(self, email: str, account: Account | None, verdict: Verdict, caller: Caller) -> UUID | None:
         account_id = account.id if account is not None else None
