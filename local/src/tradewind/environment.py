@@ -79,6 +79,7 @@ class Environments:
             "KEYS__ENCRYPTION_KEY": self.credentials.keys_encryption_key,
             "MAIL__MODE": "development",
             "PASSWORD_GRANT": "true",
+            "TRUSTED_PROXIES": "127.0.0.1",  # The gateway, which alone is asked from outside.
         }
 
 

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 from services.auth.tests.api.people import MakePerson, Person, problem
+
+from chassis.app import Service
 
 pytestmark = pytest.mark.anyio
 

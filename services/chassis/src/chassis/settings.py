@@ -11,13 +11,30 @@ carries an example instead, which also lets tools build a service that never run
 """
 
 import sys
+from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _split(given: object) -> object:
+    return tuple(each.strip() for each in given.split(",") if each.strip()) if isinstance(given, str) else given
+
+
+def _networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    for each in given:
+        ip_network(each)
+    return given
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A list, which the environment separates by commas."""
+Networks = Annotated[Words, AfterValidator(_networks)]
+"""CIDRs or single addresses, separated by commas."""
 
 
 class Group(BaseModel):

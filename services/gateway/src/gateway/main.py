@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from chassis.addresses import TrustedProxies
 from chassis.app import Service
 from chassis.jwks import PublishedKeys
 from chassis.ratelimit import MemoryLimiter, RateLimiter
@@ -20,7 +21,6 @@ from gateway.clients.keys import TokenExchange
 from gateway.clients.sockets import Session
 from gateway.clients.upstreams import HttpUpstream
 from gateway.data import routes
-from gateway.domain.addresses import TrustedProxies
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.origins import Origins
 from gateway.domain.routes import RouteTable

@@ -1,22 +1,12 @@
 """What can be set on the gateway from the environment."""
 
 from collections.abc import Mapping
-from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, SecretStr, field_validator
 
 from chassis.ratelimit import Limit
-from chassis.settings import ClientSettings, Group, Seconds, ServiceSettings, TokenSettings
-
-
-def _split(given: Any) -> Any:
-    return tuple(each.strip() for each in given.split(",") if each.strip()) if isinstance(given, str) else given
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""A list, which the environment separates by commas."""
+from chassis.settings import ClientSettings, Group, Networks, Seconds, ServiceSettings, TokenSettings, Words
 
 
 class Allowance(Group):
@@ -69,7 +59,7 @@ class Settings(ServiceSettings):
     peers: Annotated[dict[str, str], Field(examples=[{"auth": "http://auth", "customers": "http://customers"}])]
     limits: Annotated[dict[str, LimitClass], Field(validate_default=True)] = {}  # noqa: RUF012 - pydantic copies it
     valkey: ValkeySettings | None = None
-    trusted_proxies: Words = ()
+    trusted_proxies: Networks = ()
     """CIDRs whose ``X-Forwarded-*`` headers count."""
     cors: CorsSettings = CorsSettings()
     openapi: bool = True
@@ -81,13 +71,6 @@ class Settings(ServiceSettings):
     @classmethod
     def _with_standard(cls, given: Any) -> Any:
         return _merged(STANDARD, given) if isinstance(given, Mapping) else given
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        for each in given:
-            ip_network(each)
-        return given
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

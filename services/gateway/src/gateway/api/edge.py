@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.addresses import TrustedProxies
 from chassis.asgi import QUIET_PATHS
 from chassis.errors import NotFoundError, ServiceError
 from chassis.problems import MethodNotAllowedError, send_problem
@@ -17,7 +18,6 @@ from gateway.api.exchanges import Exchange, read_path
 from gateway.api.limits import Limits
 from gateway.api.proxy import Proxy
 from gateway.api.tunnel import Tunnel, as_denial
-from gateway.domain.addresses import TrustedProxies
 from gateway.domain.forwarding import with_policy
 from gateway.domain.origins import Origins
 from gateway.domain.routes import Route, RouteTable

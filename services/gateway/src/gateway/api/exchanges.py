@@ -4,12 +4,12 @@ from urllib.parse import quote_from_bytes, unquote
 
 from starlette.types import Scope
 
+from chassis.addresses import UNKNOWN, TrustedProxies
 from chassis.errors import MalformedError
 from chassis.problems import HeadersTooLargeError
 from chassis.ratelimit import Decision
 from chassis.security import Principal
 from gateway.api.policies import Policy
-from gateway.domain.addresses import UNKNOWN, TrustedProxies
 from gateway.domain.forwarding import Field, Fields
 from gateway.domain.paths import is_normal, normal_form
 from gateway.domain.routes import Route

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
+from chassis.addresses import neighbourhood
 from chassis.errors import RateLimitedError
 from chassis.ratelimit import Limit, RateLimiter
 from chassis.ratelimit_headers import standing
 from gateway.api.exchanges import Exchange
 from gateway.api.policies import Policy
-from gateway.domain.addresses import neighbourhood
 from gateway.domain.forwarding import Fields
 
 _refused = Counter(

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.domain.addresses import TrustedProxies, neighbourhood
+from chassis.addresses import TrustedProxies, neighbourhood
 
 
 @pytest.mark.parametrize(
