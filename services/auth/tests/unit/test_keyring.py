@@ -182,5 +182,8 @@ async def test_nothing_is_ready_without_a_key(keys: KeyService, clock: FakeClock
     keyring = Keyring(keys.list, SEALER, clock)
     with pytest.raises(NoSigningKeyError):
         await keyring.check()
+    with pytest.raises(NoSigningKeyError):
+        keyring.jwks()
     await keys.tend()
     await keyring.check()
+    assert len(keyring.jwks()["keys"]) == 1

@@ -95,8 +95,15 @@ class Keyring:
         return self._private[kid]
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public keys (RFC 7517, section 5), the signing one first."""
-        return {"keys": [key.public for key in self._keys.published(self._clock.now())]}
+        """Return the public keys (RFC 7517, section 5), the signing one first.
+
+        Raises:
+            NoSigningKeyError: None is known (yet): verifiers would keep an empty answer for minutes.
+        """
+        published = self._keys.published(self._clock.now())
+        if not published:
+            raise NoSigningKeyError("The keys could not be read yet.", retry_after_seconds=1)
+        return {"keys": [key.public for key in published]}
 
     async def key(self, kid: str) -> Key | None:
         """Return a public key that is not retired; see ``chassis.security.KeySource``."""
