@@ -18,7 +18,7 @@ from chassis.app import Service
 
 SERVER: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "chassis.http_protocol:BoundedProtocol",
     "ws": "websockets-sansio",
     "access_log": False,
     "log_config": None,
