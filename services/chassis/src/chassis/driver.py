@@ -4,6 +4,7 @@ What every transaction that tells or hears something does, costs a third so of w
 that is most of what such a transaction costs. For fixed statements with plain values, and for nothing else.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,11 @@ async def _run(session: AsyncSession, method: str, *arguments: object) -> Any:
         if adapted._transaction is None:  # noqa: SLF001 - there is no public way to begin, and the version is pinned
             await adapted._start_transaction()  # noqa: SLF001 - see above
         return await getattr(adapted.driver_connection, method)(*arguments)
+    except asyncio.CancelledError:
+        # Perhaps in the middle of BEGIN. Whoever got this connection next would begin within that transaction, commit
+        # a savepoint, and have its changes rolled back later: an effect lost for good.
+        connection.invalidate()
+        raise
     except Exception as error:
         if adapted.driver_connection.is_closed():
             # Otherwise the session would try to roll back on it, and that error would hide this one.

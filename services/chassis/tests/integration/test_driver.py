@@ -1,5 +1,6 @@
 """Statements on the driver itself: part of the session's transaction, whoever says the first word in it."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -66,3 +67,22 @@ async def test_mistake_in_a_statement_is_not_taken_for_an_absence(shop: Any) -> 
 
     with pytest.raises(asyncpg.UndefinedTableError):
         await mistake()
+
+
+async def test_cancellation_at_any_moment_leaves_no_transaction_open_in_the_pool(shop: Any, open_shop: Any) -> None:
+    async def tell() -> None:
+        async with shop.database.transaction() as session:
+            await driver.execute(session, INSERT, uuid4())
+
+    outside, told = await open_shop(), 0
+    for awaits in range(60):
+        telling = asyncio.create_task(tell())
+        for _ in range(awaits):
+            await asyncio.sleep(0)
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        before = await outside.count("effects")
+        await asyncio.gather(*(tell() for _ in range(5)))
+        told += 5
+        assert await outside.count("effects") == before + 5, f"cancelled after {awaits} turns of the loop"
+    assert told <= await outside.count("effects") <= told + 60
