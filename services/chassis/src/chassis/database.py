@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import greenlet_spawn
 
+from chassis.connections import DriverConnections
 from chassis.errors import UnavailableError
 from chassis.settings import DatabaseSettings
 from chassis.transactions import open_unit
@@ -33,6 +34,10 @@ _AWAY_STATES = ("08", "53", "57", "40001", "40P01")
 
 Source: PostgreSQL documentation, appendix A.
 """
+
+
+_DRIVER_CONNECTIONS = 3
+"""Beside the pool's, for lookups: they are short, and wait for each other rather than for the server."""
 
 
 class DatabaseAwayError(UnavailableError):
@@ -64,6 +69,7 @@ class Database:
         self.engine = create_engine(settings, service=service)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.driver = DriverConnections(self.engine, most=_DRIVER_CONNECTIONS)
 
     @property
     def direct_url(self) -> str:
@@ -76,6 +82,7 @@ class Database:
         try:
             yield
         finally:
+            await self.driver.close()
             await self.engine.dispose()
 
     async def check(self) -> None:
