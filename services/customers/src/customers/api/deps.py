@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from chassis.database import DatabaseDep, SessionDep
+from chassis.database import SessionDep, database_of
 from chassis.errors import ForbiddenError
 from chassis.security import Principal, requires
 from customers.domain.ports import CustomerDirectory
@@ -48,17 +48,15 @@ CustomerServiceDep = Annotated[CustomerService, Depends(customer_service)]
 AddressServiceDep = Annotated[AddressService, Depends(address_service)]
 
 
-async def own_customer(
-    request: Request, customer_id: OwnId, customers: Directory, database: DatabaseDep
-) -> CustomerView:
+async def own_customer(request: Request, customer_id: OwnId) -> CustomerView:
     """Return the customer who asks; the first time, before the news of the registration, make them one.
 
-    Hardly any request writes, so a unit of work is opened only by the one that does.
+    Hardly any of these requests writes, so a unit of work is opened only by the one that does.
     """
-    known = await customers.find(customer_id)
+    known = await (await directory(request)).find(customer_id)
     if known is not None:
         return known
-    async with database.transaction() as session:
+    async with (await database_of(request)).transaction() as session:
         return await (await customer_service(request, session)).enter(customer_id)
 
 
