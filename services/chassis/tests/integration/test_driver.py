@@ -69,10 +69,16 @@ async def test_mistake_in_a_statement_is_not_taken_for_an_absence(shop: Any) -> 
         await mistake()
 
 
-async def test_cancellation_at_any_moment_leaves_no_transaction_open_in_the_pool(shop: Any, open_shop: Any) -> None:
+@pytest.mark.parametrize("way", ["driver", "session"])
+async def test_cancellation_at_any_moment_leaves_no_transaction_open_in_the_pool(
+    shop: Any, open_shop: Any, way: str
+) -> None:
     async def tell() -> None:
         async with shop.database.transaction() as session:
-            await driver.execute(session, INSERT, uuid4())
+            if way == "driver":
+                await driver.execute(session, INSERT, uuid4())
+            else:
+                await session.execute(text("INSERT INTO effects (event_id) VALUES (gen_random_uuid())"))
 
     outside, told = await open_shop(), 0
     for awaits in range(60):
