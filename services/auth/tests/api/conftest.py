@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from httpx2 import AsyncClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 from services.auth.tests.api.people import MakePerson, Person, appoint
 
 from auth.main import build
-from auth.settings import KeySettings, MailSettings, Settings
+from auth.settings import GuessingSettings, KeySettings, MailSettings, Settings
 from chassis.app import Service
 from chassis.embedded import EmbeddedNats
 from chassis.manifest import service_dir
@@ -35,6 +37,7 @@ def settings(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
             keys=KeySettings(encryption_key=SecretStr(base64.b64encode(bytes(range(32))).decode())),
             clients={"gateway": SecretStr(GATEWAY_SECRET), "customers": SecretStr(CUSTOMERS_SECRET)},
             mail=MailSettings(mode="development"),
+            guessing=GuessingSettings(address_free=25),
             password_grant=True,
             # What the test client comes from: it stands in for the gateway.
             trusted_proxies=("127.0.0.1",),
@@ -53,6 +56,10 @@ def service_clock() -> FakeClock:
 def service(settings: Settings, service_clock: FakeClock) -> Service:
     service = build(settings, clock=service_clock)
     service.prepare_at_start = True
+    # Real hashes with the cheapest parameters: what ours cost is tested where they are made.
+    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    hasher = service.app.state.auth.hasher
+    hasher._hasher, hasher._nobodys = cheap, cheap.hash("nobody's")
     return service
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -17,21 +17,30 @@ from services.auth.tests.api.people import PASSWORD
 
 from auth.main import build
 from auth.settings import Settings
-from chassis.settings import TokenSettings
-from chassis.testing import eventually
+from chassis.manifest import service_dir
+from chassis.settings import DatabaseSettings, TokenSettings
+from chassis.testing import Databases, eventually
 
 pytestmark = pytest.mark.anyio
 
 EMAIL = "authlib@example.com"
 
 
+@pytest.fixture(scope="module")
+def database(databases: Databases) -> Iterator[DatabaseSettings]:
+    """A database of its own: this service lives in the present, where keys of the other one do not sign yet."""
+    database = databases.create_migrated("auth", service_dir("auth"))
+    yield database
+    databases.drop(database)
+
+
 @pytest.fixture
-async def issuer(settings: Settings) -> AsyncIterator[str]:
+async def issuer(settings: Settings, database: DatabaseSettings) -> AsyncIterator[str]:
     """Serve auth on a free port; return its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         tokens = TokenSettings(issuer=address, jwks_url=f"{address}/.well-known/jwks.json")
-        service = build(settings.model_copy(update={"tokens": tokens}))
+        service = build(settings.model_copy(update={"tokens": tokens, "database": database}))
         service.prepare_at_start = True
         server = uvicorn.Server(uvicorn.Config(service.asgi, lifespan="off", log_config=None))
         async with service.app.router.lifespan_context(service.app):

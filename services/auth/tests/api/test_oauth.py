@@ -57,8 +57,8 @@ class TestTokenEndpoint:
 
     async def test_guessing_at_many_accounts_slows_the_address(self, somebody: MakePerson) -> None:
         thief = somebody()
-        answers = [await thief.sign_in(username=f"{number}@example.org") for number in range(102)]
-        assert [each.status_code for each in answers] == [400] * 101 + [429]
+        answers = [await thief.sign_in(username=f"{number}@example.org") for number in range(27)]
+        assert [each.status_code for each in answers] == [400] * 26 + [429]
 
     async def test_refresh_rotates_and_reuse_ends_the_family(self, ada: Person, service_clock: FakeClock) -> None:
         first = (await ada.sign_in()).json()["refresh_token"]
