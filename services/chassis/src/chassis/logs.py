@@ -9,7 +9,7 @@ work under way ``trace_id``, ``span_id``, ``request_id``. Never log personal dat
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -29,6 +29,7 @@ def get(name: str) -> Logger:
 
 def configure(settings: LogSettings, *, service: str, version: str, stream: TextIO | None = None) -> None:
     """Send our lines, and the rare ones of libraries, to ``stream`` (standard output) in one form."""
+    binary = stream.buffer if stream else cast("BinaryIO", _StandardOutput())
     stream = stream or sys.stdout
 
     def identify(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -42,10 +43,20 @@ def configure(settings: LogSettings, *, service: str, version: str, stream: Text
     structlog.configure(
         processors=[*shared, *_rendering(stream, human=human)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(stream.buffer),
+        logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(binary),
         cache_logger_on_first_use=True,
     )
     _route_standard_library(shared, stream, human=human)
+
+
+class _StandardOutput:
+    """Standard output as it is when a line is written: loggers outlive the one that pytest makes for each test."""
+
+    def write(self, line: bytes) -> int:
+        return sys.stdout.buffer.write(line)
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
 
 
 def _timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
