@@ -21,13 +21,24 @@ _BEARER = {
     "description": "An access token from `POST /v1/oauth/token`.",
 }
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
+# Read by `conditional` from the request itself, which a parameter of every such route would only slow down.
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of the version that the client has: answers 304 if it is the current one.",
+    "schema": {"type": "string", "title": "If-None-Match"},
+}
 _SENTENCES = {
     "400": "The request cannot be understood",
     "401": "No access token, or not a valid one",
     "403": "The access token does not allow this",
+    "409": "The current state does not allow this",
+    "412": "It changed in the meantime",
     "413": "The body is too large",
     "415": "The media type is not supported",
     "422": "The request is not acceptable",
+    "428": "The request has to be conditional",
     "503": "Temporarily unavailable; safe to ask again",
     "504": "The deadline has passed",
 }
@@ -92,13 +103,18 @@ def _document_errors(operation: dict[str, Any]) -> None:
         automatic |= {"401", "403"}
     if "requestBody" in operation:
         automatic |= {"400", "413", "415", "422"}
-    if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
+    headers = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"}
+    if "Idempotency-Key" in headers:
         automatic |= {"400", "409", "422"}
+    if "If-Match" in headers:
+        automatic |= {"412", "428"}
+    if "304" in responses:
+        operation["parameters"] = [*operation.get("parameters", ()), _IF_NONE_MATCH]
     if "422" in responses and MEDIA_TYPE not in responses["422"].get("content", {}):
         del responses["422"]
         automatic.add("422")
     for status in automatic - responses.keys():
-        responses[status] = {"description": _SENTENCES.get(status, "The current state does not allow this")}
+        responses[status] = {"description": _SENTENCES[status]}
     for status, response in responses.items():
         # A route that declares an answer of another kind, such as OAuth's own errors, knows what it says.
         if MEDIA_TYPE in response.get("content", {}) or (status in automatic and not response.get("content")):

@@ -131,7 +131,7 @@ async def test_many_lookups_share_few_connections(empty_database: DatabaseSettin
     async with watching.lifespan(), watching.read() as connection:
 
         async def are(count: int) -> bool:
-            return await connection.scalar(query) == count
+            return bool(await connection.scalar(query) == count)
 
         async with looking.lifespan():
             await asyncio.gather(*(slowly.row(looking, seconds=0.01) for _ in range(20)))
