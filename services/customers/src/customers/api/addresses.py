@@ -5,7 +5,6 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
-from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.idempotency import Idempotent
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
@@ -65,9 +64,7 @@ async def read_address(
 @router.put(
     "/{address_id}",
     response_model=AddressOut,
-    responses=responses(
-        CustomerNotFoundError, AddressNotFoundError, PreconditionRequiredError, PreconditionFailedError
-    ),
+    responses=responses(CustomerNotFoundError, AddressNotFoundError),
 )
 async def replace_address(
     customer_id: OwnId,

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
-from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
@@ -60,7 +59,7 @@ async def read_customer(
 @router.put(
     "/{customer_id}/tier",
     response_model=CustomerOut,
-    responses=responses(CustomerNotFoundError, PreconditionRequiredError, PreconditionFailedError),
+    responses=responses(CustomerNotFoundError),
 )
 async def change_tier(
     customer_id: UUID, body: TierIn, customers: CustomerServiceDep, unchanged: Unchanged, response: Response

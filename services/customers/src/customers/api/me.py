@@ -3,7 +3,6 @@
 from fastapi import Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
-from chassis.errors import PreconditionFailedError, PreconditionRequiredError
 from chassis.problems import responses
 from chassis.routing import Router
 from customers.api.deps import CustomerServiceDep, OwnCustomer, OwnId
@@ -13,8 +12,6 @@ from customers.domain.views import CustomerView
 
 router = Router(prefix="/v1/customers/me", tags=["me"], responses=responses(CustomerNotFoundError))
 
-_EDIT = responses(PreconditionRequiredError, PreconditionFailedError)
-
 
 @router.get("", response_model=CustomerOut, responses=VERSIONED)
 async def read_me(customer: OwnCustomer, request: Request, response: Response) -> CustomerView | Response:
@@ -22,7 +19,7 @@ async def read_me(customer: OwnCustomer, request: Request, response: Response) -
     return unless_known(request, response, customer.version) or customer
 
 
-@router.patch("", response_model=CustomerOut, responses=_EDIT)
+@router.patch("", response_model=CustomerOut)
 async def change_me(
     customer_id: OwnId, patch: ProfilePatch, customers: CustomerServiceDep, unchanged: Unchanged, response: Response
 ) -> CustomerView:
@@ -38,7 +35,7 @@ async def read_my_preferences(customer: OwnCustomer, request: Request, response:
     return unless_known(request, response, customer.version) or customer
 
 
-@router.patch("/preferences", response_model=PreferencesOut, responses=_EDIT)
+@router.patch("/preferences", response_model=PreferencesOut)
 async def change_my_preferences(
     customer_id: OwnId,
     patch: PreferencesPatch,
