@@ -26,6 +26,8 @@ ALGORITHMS = ("ES256",)
 USERS = "tradewind"
 """The audience of users' tokens; a service's own token names the one service it is for."""
 _LEEWAY_SECONDS = 5
+_REMEMBERED_SECONDS = 60
+_UNKNOWN = (None, 0)
 
 
 class MissingTokenError(UnauthenticatedError):
@@ -152,7 +154,10 @@ def _read_keys(document: Mapping[str, Any]) -> dict[str, Key]:
 
 
 class TokenVerifier:
-    """Verifies access tokens and remembers the good ones by hash until they expire.
+    """Verifies access tokens, and remembers the good ones by hash.
+
+    A remembered token is verified again every minute, so that a key which its issuer has taken back, after a
+    compromise, ends its tokens as soon as the keys are fetched anew.
 
     Args:
         audiences: Accepted values of ``aud``; one is enough.
@@ -171,14 +176,14 @@ class TokenVerifier:
         self._audiences = frozenset(audiences)
         self._keys = keys
         self._clock = None if isinstance(clock, SystemClock) else clock
-        self._cache: dict[bytes, Principal] = {}
+        self._cache: dict[bytes, tuple[Principal, int]] = {}
         self._cache_size = cache_size
         self._issuer = issuer
 
     def verify_cached(self, token: str) -> Principal | None:
-        """Return who a token speaks for if it was verified before and has not expired."""
-        principal = self._cache.get(_digest(token))
-        return principal if principal is not None and principal.expires_at > self._now() else None
+        """Return who a token speaks for if it was verified lately and has not expired."""
+        principal, good_until = self._cache.get(_digest(token), _UNKNOWN)
+        return principal if good_until > self._now() else None
 
     async def verify(self, token: str) -> Principal:
         """Return who ``token`` speaks for.
@@ -191,13 +196,14 @@ class TokenVerifier:
 
     def forget(self, subject: str) -> None:
         """Drop every remembered token of ``subject``."""
-        self._cache = {digest: each for digest, each in self._cache.items() if each.subject != subject}
+        self._cache = {digest: each for digest, each in self._cache.items() if each[0].subject != subject}
 
     def _remember(self, token: str, principal: Principal) -> Principal:
         if len(self._cache) >= self._cache_size:
             self._cache.pop(next(iter(self._cache), b""), None)
         if self._cache_size:
-            self._cache[_digest(token)] = principal
+            good_until = min(principal.expires_at, self._now() + _REMEMBERED_SECONDS)
+            self._cache[_digest(token)] = principal, good_until
         return principal
 
     async def _decode(self, token: str) -> Principal:

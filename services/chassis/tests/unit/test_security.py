@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, Key, RSAKey
 
 from chassis.errors import UnavailableError
 from chassis.security import (
@@ -153,6 +153,26 @@ async def test_remembered_token_still_expires(tokens: TokenIssuer) -> None:
     clock.advance(seconds=601)
     assert verifier.verify_cached(token) is None
     clock.advance(seconds=60)
+    with pytest.raises(InvalidTokenError):
+        await verifier.verify(token)
+
+
+async def test_remembered_token_ends_with_the_key_that_its_issuer_takes_back(tokens: TokenIssuer) -> None:
+    class Keys:
+        taken_back = False
+
+        async def key(self, kid: str) -> Key | None:
+            return None if self.taken_back else await tokens.key(kid)
+
+    keys, clock = Keys(), FakeClock()
+    now = int(clock.now().timestamp())
+    verifier = TokenVerifier(issuer=tokens.issuer, audiences=("tradewind",), keys=keys, clock=clock)
+    token = tokens.issue("someone", iat=now, nbf=now, exp=now + 600)
+    await verifier.verify(token)
+    clock.advance(seconds=61)
+    assert (await verifier.verify(token)).subject == "someone"
+    keys.taken_back = True
+    clock.advance(seconds=61)
     with pytest.raises(InvalidTokenError):
         await verifier.verify(token)
 
