@@ -59,7 +59,7 @@ class Shop:
     database: Database
     writer: Writer
     manifest = Manifest(name="shop", summary="Tells.", owns=Owns(stream=True))
-    ledger = Consumer(name="ledger", service="shop", types=("tradewind.shop.thing-sold.v1",))
+    ledger = Consumer(name="ledger", service="shop", types=("tradewind.shop.thing-sold.v1",), concurrency=3)
 
     @staticmethod
     def message(number: int) -> Message:

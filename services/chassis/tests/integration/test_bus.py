@@ -1,10 +1,13 @@
 """What every adapter of the event bus promises, and what the one for NATS promises besides."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -316,14 +319,15 @@ async def test_unreadable_message_is_dropped_where_nobody_keeps_it(shop: EventBu
 
 
 async def ready(bus: EventBus) -> None:
-    async def answers() -> bool:
-        try:
-            await bus.check()
-        except BrokerAwayError:
-            return False
-        return True
+    await eventually(partial(is_ready, bus))
 
-    await eventually(answers)
+
+async def is_ready(bus: EventBus) -> bool:
+    try:
+        await bus.check()
+    except BrokerAwayError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -425,6 +429,43 @@ async def test_consumer_goes_on_after_its_stream_was_lost(
         await eventually(lambda: len(seen.envelopes) == 2)
 
 
+async def test_idle_consumer_goes_on_at_once_after_the_server_was_killed(tmp_path: Path) -> None:
+    seen = Seen()
+    server = EmbeddedNats(tmp_path / "nats").start()
+    bus = NatsBus(BrokerSettings(url=server.url), "shop")
+    async with bus.lifespan():
+        await bus.ensure_stream(SHOP)
+        async with consuming(bus, seen):
+            await bus.publish([envelope()])
+            await eventually(lambda: len(seen.envelopes) == 1)
+            await asyncio.sleep(0.1)  # Until everything it wants is asked for again.
+            assert server._process is not None
+            server._process.kill()
+            server.stop()
+            with EmbeddedNats(tmp_path / "nats", port=server.port):
+                await eventually(partial(published, bus, envelope()))
+                await eventually(lambda: len(seen.ids) == 2, seconds=5)
+
+
+async def published(bus: EventBus, event: Envelope) -> bool:
+    try:
+        await bus.publish([event])
+    except PublishError:
+        return False
+    return True
+
+
+async def test_client_that_gave_up_is_replaced(nats_shop: NatsBus) -> None:
+    seen = Seen()
+    async with consuming(nats_shop, seen):
+        await nats_shop.publish([envelope()])
+        await eventually(lambda: len(seen.ids) == 1)
+        assert nats_shop._client is not None
+        await nats_shop._client.close()
+        await eventually(partial(published, nats_shop, envelope()))
+        await eventually(lambda: len(seen.ids) == 2)
+
+
 async def test_bus_begins_without_a_server_and_finds_it_later(tmp_path: Path) -> None:
     server = EmbeddedNats(tmp_path / "nats")
     server.start()
@@ -455,6 +496,30 @@ async def test_wrong_password_is_tried_until_it_is_right(tmp_path: Path) -> None
             server.stop()
             with EmbeddedNats(tmp_path / "nats", config=config("new"), port=port):
                 await ready(bus)
+
+
+async def test_client_that_the_server_has_shut_out_is_replaced(tmp_path: Path) -> None:
+    def config(password: str) -> str:
+        return f'authorization {{ user: shop, password: "{password}" }}'
+
+    with EmbeddedNats(tmp_path / "nats", config=config("old")) as server:
+        file = tmp_path / "nats" / "nats.conf"
+        # A reload refuses what would change these, and it does not see the command line.
+        same = f'server_name: "{server._name}"\nhost: "127.0.0.1"\nport: {server.port}\n'
+        file.write_text(file.read_text() + same)
+        bus = NatsBus(BrokerSettings(url=server.url, user="shop", password=SecretStr("old")), "shop")
+
+        async def shut_out() -> bool:
+            return not await is_ready(bus)
+
+        async with bus.lifespan():
+            await ready(bus)
+            for before, after, then in (("old", "new", shut_out), ("new", "old", partial(is_ready, bus))):
+                file.write_text(file.read_text().replace(config(before), config(after)))
+                assert server.pid is not None
+                os.kill(server.pid, signal.SIGHUP)
+                await eventually(then)
+            await bus.ensure_stream(SHOP)
 
 
 class TestPermissions:
