@@ -18,6 +18,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import greenlet_spawn
 
@@ -67,7 +68,7 @@ class Database:
         self.before_commit = list(before_commit)
         self.after_commit = list(after_commit)
         self.engine = create_engine(settings, service=service)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, sync_session_class=_Session)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.driver = DriverConnections(self.engine, most=_DRIVER_CONNECTIONS)
 
@@ -138,6 +139,22 @@ class Database:
                 yield connection
             finally:
                 await connection.close()
+
+
+class _Session(Session):
+    """A unit of work that keeps whatever it has touched.
+
+    SQLAlchemy's own refers to unchanged objects weakly: an aggregate that was flushed and that nobody holds any more
+    would be gone at the commit, and its events with it.
+    """
+
+
+def _keep(session: Session, instance: object) -> None:
+    session.info.setdefault("touched", []).append(instance)
+
+
+for _happening in ("pending_to_persistent", "loaded_as_persistent"):
+    event.listen(_Session, _happening, _keep)
 
 
 def create_engine(settings: DatabaseSettings, *, service: str, direct: bool = False) -> AsyncEngine:
