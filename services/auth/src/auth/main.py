@@ -8,7 +8,7 @@ from auth.api.deps import Parts
 from auth.crypto.access_tokens import SignedAccessTokens
 from auth.crypto.fingerprints import Fingerprints
 from auth.crypto.keyring import Keyring, make_key
-from auth.crypto.passwords import Argon2Passwords
+from auth.crypto.passwords import LEAST, OWASP, Argon2Passwords
 from auth.crypto.sealing import Sealer
 from auth.data.directory import SqlDirectory
 from auth.data.mails import MailReader
@@ -30,7 +30,7 @@ from auth.domain.password_changes import PasswordService
 from auth.domain.rotation import KeyService
 from auth.domain.signing_in import PasswordCheck
 from auth.domain.token_services import ClientAuthentication, Introspection, Revocation
-from auth.settings import Settings
+from auth.settings import PasswordSettings, Settings
 from auth.workers.upkeep import RETENTION_SECONDS, ROTATION_SECONDS, Upkeep
 from chassis.addresses import TrustedProxies
 from chassis.app import Service
@@ -52,7 +52,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     keyring = Keyring(keys.list, sealer, service.clock)
     service.open("keyring", keyring.lifespan, check=keyring.check)
     service.use_tokens(settings.tokens, keys=keyring)
-    hasher = Argon2Passwords(threads=settings.passwords.threads, most_waiting=settings.passwords.most_waiting)
+    hasher = _hasher(settings.passwords)
     service.open("hasher", hasher.lifespan)
     service.app.state.auth = _parts(settings, service.clock, units, SqlDirectory(database), known, keyring, hasher)
     upkeep = Upkeep(units, keys, service.clock, known.clients, settings.client_secrets())
@@ -70,6 +70,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
 
 async def _apply_clients(upkeep: Upkeep) -> bool:
     return (await upkeep.apply_clients()).anything
+
+
+def _hasher(settings: PasswordSettings) -> Argon2Passwords:
+    effort = LEAST if settings.effort == "least" else OWASP
+    return Argon2Passwords(threads=settings.threads, most_waiting=settings.most_waiting, effort=effort)
 
 
 def _parts(

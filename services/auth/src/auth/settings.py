@@ -56,8 +56,12 @@ class KeySettings(Group):
 
 
 class PasswordSettings(Group):
-    """How many passwords are hashed at once (19 MiB and a core for 20 ms each), and how many may wait."""
+    """How many passwords are hashed at once (19 MiB and a core for 20 ms each), and how many may wait.
 
+    ``effort``: ``least`` protects nothing; it is for tests that register thousands, and refused in production.
+    """
+
+    effort: Literal["owasp", "least"] = "owasp"
     threads: Annotated[int, Field(ge=1, le=64)] = 2
     most_waiting: Annotated[int, Field(ge=1, le=10_000)] = 200
 
@@ -103,6 +107,12 @@ class Settings(ServiceSettings):
     """CIDRs whose ``X-Forwarded-For`` says where a request comes from: the gateway's."""
     password_grant: bool = False
     """Whether tradewind-cli may ask people for their password (RFC 6749, section 4.3)."""
+
+    @model_validator(mode="after")
+    def _refuse_cheap_hashes_in_production(self) -> Self:
+        if self.passwords.effort == "least" and self.environment != "development":
+            raise ValueError("PASSWORDS__EFFORT=least protects no password; it needs ENVIRONMENT=development")
+        return self
 
     @model_validator(mode="after")
     def _refuse_mailbox_in_production(self) -> Self:

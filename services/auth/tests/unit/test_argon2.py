@@ -7,7 +7,7 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from auth.crypto.passwords import Argon2Passwords, HashingOverloadedError
+from auth.crypto.passwords import LEAST, Argon2Passwords, HashingOverloadedError
 from chassis import context
 from chassis.errors import DeadlineExceededError
 from chassis.testing import eventually
@@ -26,6 +26,15 @@ async def hasher() -> AsyncIterator[Argon2Passwords]:
 
 async def test_parameters_are_those_of_owasp(hasher: Argon2Passwords) -> None:
     assert (await hasher.hash(PASSWORD)).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+async def test_least_effort_is_cheap_for_nobody_and_somebody_alike() -> None:
+    made = Argon2Passwords(threads=1, most_waiting=2, effort=LEAST)
+    async with made.lifespan():
+        password_hash = await made.hash(PASSWORD)
+        assert password_hash.startswith("$argon2id$v=19$m=8,t=1,p=1$")
+        assert (await made.verify(PASSWORD, password_hash)).right
+        assert not (await made.verify(PASSWORD, None)).right
 
 
 async def test_right_password_is_right_and_wrong_is_wrong(hasher: Argon2Passwords) -> None:

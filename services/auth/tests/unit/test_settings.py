@@ -43,6 +43,13 @@ def test_readable_mailbox_is_for_development_only() -> None:
     assert settings(environment="production").mail.mode == "events"
 
 
+def test_cheap_hashes_are_for_development_only() -> None:
+    assert settings(passwords={"effort": "least"}).passwords.effort == "least"
+    with pytest.raises(ValidationError):
+        settings(passwords={"effort": "least"}, environment="production")
+    assert settings(environment="production").passwords.effort == "owasp"
+
+
 def test_password_grant_is_off_unless_switched_on() -> None:
     assert not settings().password_grant
 

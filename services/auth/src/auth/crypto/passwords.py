@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from prometheus_client import Gauge, Histogram
@@ -20,9 +21,7 @@ from auth.domain.passwords import Verdict
 from chassis import context
 from chassis.errors import DeadlineExceededError, UnavailableError
 
-MEMORY_KIBIBYTES = 19_456
-PASSES = 2
-LANES = 1
+_LANES = 1
 
 _M_MMAP_THRESHOLD = -3
 _BIG_BLOCK_BYTES = 1 << 20
@@ -33,6 +32,19 @@ _waiting = Gauge(
 _seconds = Histogram("tradewind_password_hash_seconds", "Time one password hash took, without waiting.")
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one hash costs."""
+
+    memory_kibibytes: int
+    passes: int
+
+
+OWASP = Effort(memory_kibibytes=19_456, passes=2)
+LEAST = Effort(memory_kibibytes=8, passes=1)
+"""Protects nothing: for tests that register thousands."""
 
 
 class HashingOverloadedError(UnavailableError):
@@ -48,14 +60,16 @@ class Argon2Passwords:
     Args:
         threads: Hashes at once; each takes 19 MiB and one core for about 20 ms.
         most_waiting: Beyond this, requests are refused instead of queued.
+        effort: What one hash costs.
     """
 
-    def __init__(self, *, threads: int, most_waiting: int) -> None:
+    def __init__(self, *, threads: int, most_waiting: int, effort: Effort = OWASP) -> None:
         _give_big_blocks_back()
-        self._hasher = PasswordHash((Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY_KIBIBYTES, parallelism=LANES),))
+        argon2 = Argon2Hasher(time_cost=effort.passes, memory_cost=effort.memory_kibibytes, parallelism=_LANES)
+        self._hasher = PasswordHash((argon2,))
         self._threads = threads
         self._most_waiting = most_waiting
-        self._nobodys = _nobodys_hash()
+        self._nobodys = _nobodys_hash(effort)
         self._pool: ThreadPoolExecutor | None = None
         self._free = asyncio.Semaphore(threads)
         self._queue = 0
@@ -103,10 +117,10 @@ class Argon2Passwords:
             self._free.release()
 
 
-def _nobodys_hash() -> str:
+def _nobodys_hash(effort: Effort) -> str:
     """Make up a hash with today's parameters: comparing with it costs what any comparison does, and nothing fits it."""
     salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
-    return f"$argon2id$v=19$m={MEMORY_KIBIBYTES},t={PASSES},p={LANES}${salt}${digest}"
+    return f"$argon2id$v=19$m={effort.memory_kibibytes},t={effort.passes},p={_LANES}${salt}${digest}"
 
 
 def _give_big_blocks_back() -> None:
