@@ -8,8 +8,8 @@ work under way ``trace_id``, ``span_id``, ``request_id``. Never log personal dat
 
 import logging
 import sys
-from datetime import UTC, datetime
-from typing import Any, BinaryIO, TextIO, cast
+import time
+from typing import Self, TextIO
 
 import orjson
 import structlog
@@ -29,58 +29,84 @@ def get(name: str) -> Logger:
 
 def configure(settings: LogSettings, *, service: str, version: str, stream: TextIO | None = None) -> None:
     """Send our lines, and the rare ones of libraries, to ``stream`` (standard output) in one form."""
-    binary = stream.buffer if stream else cast("BinaryIO", _StandardOutput())
+    output = _Output(stream)
     stream = stream or sys.stdout
+    human = settings.format == "console"
 
-    def identify(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # One step for what could be four: each would cost every request.
+    def annotate(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event["level"], event["timestamp"] = method, _now()
         event["service"], event["version"] = service, version
         if work := context.started():
             event["trace_id"], event["span_id"], event["request_id"] = work.trace_id, work.span_id, work.request_id
         return event
 
-    shared: list[Processor] = [structlog.processors.add_log_level, _timestamp, identify]
-    human = settings.format == "console"
     structlog.configure(
-        processors=[*shared, *_rendering(stream, human=human)],
+        processors=[annotate, *_human_rendering(stream)] if human else [annotate, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(binary),
+        logger_factory=structlog.PrintLoggerFactory(stream) if human else output.logger,
         cache_logger_on_first_use=True,
     )
-    _route_standard_library(shared, stream, human=human)
+    _route_standard_library(annotate, stream, human=human)
 
 
-class _StandardOutput:
-    """Standard output as it is when a line is written: loggers outlive the one that pytest makes for each test."""
+class _Output:
+    """Where lines go, a line in one write; without a stream, standard output as it is when a line is written.
 
-    def write(self, line: bytes) -> int:
-        return sys.stdout.buffer.write(line)
+    Loggers outlive the standard output that pytest makes for each test.
+    """
 
-    def flush(self) -> None:
-        sys.stdout.buffer.flush()
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def logger(self, *_names: str) -> Self:
+        """Be the logger of every name."""
+        return self
+
+    def write(self, line: bytes) -> None:
+        """Write a line out at once: who dies has said all it had to say."""
+        binary = (self._stream or sys.stdout).buffer
+        binary.write(line + b"\n")
+        binary.flush()
+
+    debug = info = warning = error = critical = write
 
 
-def _timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return event
+class _Clock:
+    """The second that was last asked for, as text: formatting it anew for each line costs more than the JSON."""
+
+    second = 0
+    text = ""
 
 
-def _rendering(stream: TextIO, *, human: bool) -> list[Processor]:
-    if human:
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+def _now() -> str:
+    """Return the time in UTC to the millisecond (RFC 3339)."""
+    milliseconds = time.time_ns() // 1_000_000
+    second, fraction = divmod(milliseconds, 1000)
+    if second != _Clock.second:
+        _Clock.second, _Clock.text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return f"{_Clock.text}.{fraction:03d}Z"
 
 
-def _to_json(event: EventDict, **_options: Any) -> bytes:
+def _human_rendering(stream: TextIO) -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+
+
+def _to_json(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, event)
     return orjson.dumps(event, default=str)
 
 
-def _route_standard_library(shared: list[Processor], stream: TextIO, *, human: bool) -> None:
+def _route_standard_library(annotate: Processor, stream: TextIO, *, human: bool) -> None:
     """Give lines of uvicorn, Alembic and their like the same form; the slow formatter is fine for a rare line."""
-    rendering = _rendering(stream, human=human)
-    if not human:
-        rendering[-1] = lambda _logger, _method, event: _to_json(event).decode()
+
+    def as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return _to_json(logger, method, event).decode()
+
+    rendering = _human_rendering(stream) if human else [as_json]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, annotate],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
     )
     handler = logging.StreamHandler[TextIO](stream)
