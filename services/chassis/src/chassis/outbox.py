@@ -28,6 +28,9 @@ Publish = Callable[[Any], Message | None]
 CHANNEL = "outbox"
 """What a relay in another process listens on."""
 
+FROM_THE_BEGINNING = "all"
+"""What a notification says when old events are unsent again."""
+
 MAX_EVENT_BYTES = 262_144
 """A broker refuses large messages (NATS: 1 MiB); refusing them here fails the request that made one, not the relay."""
 
@@ -147,7 +150,7 @@ async def republish(database: "Database", since: datetime) -> int:
         again = update(tables.outbox).where(outbox.position.in_(lost.limit(_REPUBLISH_ROWS))).values(sent_at=None)
         while count := (await connection.execute(again)).rowcount:
             total += count
-        await connection.execute(text(f"NOTIFY {CHANNEL}"))
+        await connection.execute(text(f"NOTIFY {CHANNEL}, '{FROM_THE_BEGINNING}'"))
     return total
 
 

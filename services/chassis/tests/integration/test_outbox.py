@@ -12,7 +12,7 @@ from chassis import context
 from chassis.embedded import EmbeddedNats
 from chassis.events import EventData, Message
 from chassis.outbox import EventTooLargeError, Writer, record, republish
-from chassis.relay import Relay
+from chassis.relay import Floor, Relay
 from chassis.testing import eventually
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +99,18 @@ async def test_lost_stream_is_published_again(shop: Any, beside: Any, heard: Any
 @pytest.fixture
 def nats_url(nats: EmbeddedNats) -> str:
     return nats.url
+
+
+async def test_relay_is_told_to_look_behind_what_it_has_sent(
+    shop: Any, memory_bus: Any, beside: Any, heard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Floor, "look_from", lambda floor, _now: floor._highest)
+    relay = Relay(shop.database, memory_bus, shop.writer)
+    async with beside(relay.run(), memory_bus.consume(shop.ledger, heard)):
+        await shop.sell(1, 2)
+        await eventually(shop.drained)
+        await republish(shop.database, LONG_AGO)
+        await eventually(lambda: heard.numbers == {1: 2, 2: 2})
 
 
 async def test_only_what_was_told_since_then_is_published_again(shop: Any, memory_bus: Any, beside: Any) -> None:

@@ -17,7 +17,7 @@ from chassis.inbox import Inbox
 from chassis.manifest import Manifest
 from chassis.memory_bus import MemoryBus
 from chassis.nats_bus import NatsBus
-from chassis.relay import Relay
+from chassis.relay import Floor, Relay
 from chassis.settings import BrokerSettings, DatabaseSettings
 from chassis.testing import eventually
 
@@ -104,6 +104,29 @@ async def test_change_that_commits_late_is_not_skipped(shop: Any, memory_bus: An
         await eventually(lambda: heard.numbers == {1: 1, 2: 1})
     stored = await shop.rows("SELECT data FROM outbox ORDER BY position")
     assert [row.data["number"] for row in stored] == [1, 2]
+
+
+async def test_event_that_appears_far_behind_the_others_is_found(
+    shop: Any, memory_bus: Any, beside: Any, heard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Floor, "SECONDS", 0.3)
+    await shop.execute("ALTER TABLE outbox ALTER position RESTART WITH 1000")
+    relay = Relay(shop.database, memory_bus, shop.writer)
+    async with beside(relay.run(), memory_bus.consume(shop.ledger, heard)):
+        await shop.sell(1, 2)
+        await eventually(partial(heard.has, 2))
+        await eventually(lambda: relay._floor.position >= 1001)
+        await shop.execute("ALTER TABLE outbox ALTER position RESTART WITH 7")
+        await shop.sell(3)
+        await eventually(partial(heard.has, 3), seconds=5)
+
+
+def test_floor_follows_what_was_sent_a_while_ago_and_yields_once_in_a_while() -> None:
+    floor, looks = Floor(), []
+    for now in range(0, 100, 10):
+        looks.append(floor.look_from(now))
+        floor.sent(now)
+    assert looks == [0, 0, 0, 0, 0, 0, 0, 20, 20, 0]
 
 
 async def test_more_than_a_batch_is_published_without_a_pause(
