@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from chassis import logs
 from chassis.bus import EventBus, PublishError
 from chassis.database import Database, create_engine, lock_key
+from chassis.errors import UnavailableError
 from chassis.events import Envelope
 from chassis.outbox import CHANNEL, FROM_THE_BEGINNING, Writer
 
@@ -118,7 +119,7 @@ class Relay:
                 async with self._session() as session:
                     pause = 0.1
                     await self._lead(session)
-            except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, UnavailableError) as error:
                 self._log.warning("relay lost its database", error=repr(error))
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, guards nothing
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
