@@ -18,8 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 # One row of `make bench`, by name.
 ONLY ?=
-# How many test processes run at once.
+# How many test processes run at once; the order of tests is the root conftest's.
 JOBS ?= 2
+parallel := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 # The interpreter of .venv, never a script of it: those hold an absolute path, which may hold a space.
 python := .venv/bin/python
@@ -45,12 +46,12 @@ check: lint verify test ## Everything CI asks for: lint, verify, test
 
 .PHONY: test
 test: .installed-dev ## Run the tests (ARGS='-k refresh services/auth', JOBS=4)
-	@$(python) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(python) -m pytest $(parallel) $(ARGS)
 
 .PHONY: fuzz
 fuzz: export FUZZ_SECONDS := $(or $(value SECONDS),300)
 fuzz: .installed-dev ## Throw generated requests at every service (SECONDS=300)
-	@$(python) -m pytest -n $(JOBS) --dist loadgroup tests/fuzz $(ARGS)
+	@$(python) -m pytest $(parallel) tests/fuzz $(ARGS)
 
 .PHONY: lint
 lint: .installed-dev ## Check style, types and who imports whom

@@ -14,8 +14,13 @@ settings.load_profile("tradewind")
 _REPOSITORY = Path(__file__).parent
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Block sockets in whatever lies below a ``tests/unit``; event loops keep their local pairs (Unix sockets)."""
+    """Block sockets in whatever lies below a ``tests/unit``; event loops keep their local pairs (Unix sockets).
+
+    Groups, which one process has to run one after the other and which take longest, come first.
+    """
     for item in items:
         if "tests/unit/" in item.path.relative_to(_REPOSITORY).as_posix():
             item.add_marker(pytest.mark.disable_socket)
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
