@@ -172,7 +172,8 @@ async def test_holder_that_lost_its_lease_is_stopped_and_changes_nothing(shop: A
 
 async def test_schedule_outlives_an_outage_of_its_database(shop: Any, open_shop: Any, beside: Any) -> None:
     runs, administrator = Runs(), await open_shop()
-    async with beside(Schedule(shop.database, "often", every_seconds=0.1, job=runs).run()):
+    schedule = Schedule(shop.database, "often", every_seconds=0.1, job=runs, lease_seconds=1)
+    async with beside(schedule.run()):
         await eventually(lambda: runs.ended)
         for _ in range(3):
             await administrator.execute(
