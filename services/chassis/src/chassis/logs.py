@@ -19,6 +19,8 @@ from chassis import context
 from chassis.settings import LogSettings
 
 Logger = FilteringBoundLogger
+CACHED = True
+"""Whether a logger keeps the configuration it was first used with; tests configure more than once in a process."""
 
 
 def get(name: str) -> Logger:
@@ -45,7 +47,7 @@ def configure(settings: LogSettings, *, service: str, version: str, stream: Text
         processors=[annotate, *_human_rendering(stream)] if human else [annotate, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
         logger_factory=structlog.PrintLoggerFactory(stream) if human else output.logger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=CACHED,
     )
     _route_standard_library(annotate, stream, human=human)
 

@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 from pydantic import SecretStr
 
+from chassis import logs
 from chassis.app import Service
 from chassis.embedded import EmbeddedNats, EmbeddedPostgres
 from chassis.manifest import service_dir
@@ -177,6 +178,12 @@ async def running(service: Service, **client_options: Any) -> AsyncIterator[Asyn
         transport = ASGITransport(app=service.asgi, raise_app_exceptions=False)
         async with AsyncClient(transport=transport, base_url="http://service.test", **client_options) as client:
             yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def changeable_logs() -> None:
+    """Let loggers follow each new configuration, so that one test's does not stay for the next."""
+    logs.CACHED = False
 
 
 @pytest.fixture(scope="session")
