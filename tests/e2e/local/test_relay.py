@@ -27,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("relay")
 
 ACCOUNTS = int(os.environ.get("RELAY_ACCOUNTS", "2000"))
 AT_ONCE = 16
-LIVES_SECONDS = (0.1, 4.0)
+LIVES_SECONDS = (0.1, 2.0)
 KILLS = 2
 FINISH_SECONDS = 120
 LOOK_SECONDS = 0.5
@@ -84,12 +84,14 @@ class Worker:
 
 @contextmanager
 def dying(worker: Worker, chance: random.Random) -> Iterator[None]:
-    """Kill a worker at random, again and again, each time a moment after it has begun to work."""
+    """Kill a worker at random, each time a moment after it has begun to work: for the block, and ``KILLS`` times."""
     over = Event()
 
     def reap() -> None:
-        while not over.wait(LOOK_SECONDS / 10):
-            if worker.works and not over.wait(chance.uniform(*LIVES_SECONDS)):
+        while not over.is_set() or worker.kills < KILLS:
+            if not worker.works:
+                time.sleep(LOOK_SECONDS / 10)
+            elif not over.wait(chance.uniform(*LIVES_SECONDS)) or worker.kills < KILLS:
                 worker.end(signal.SIGKILL)
                 worker.start()
 

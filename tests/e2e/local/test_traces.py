@@ -41,7 +41,7 @@ def test_registration_is_followed_to_the_consumer_of_its_event(api: Client, syst
     answer = Person(api).register(traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
     assert answer.status_code == 202
 
-    lines = follow(system, trace_id, lambda found: bool(consumed(found["customers"])))
+    lines = follow(system, trace_id, lambda found: bool(consumed(found["customers"]) and access(found["gateway"])))
 
     assert access(lines["gateway"]) == access(lines["auth"]) == [("POST", "/v1/accounts", 202)]
     assert consumed(lines["customers"]) == ["tradewind.auth.account-registered.v1"]
@@ -51,7 +51,8 @@ def test_registration_is_followed_to_the_consumer_of_its_event(api: Client, syst
 
 def test_read_is_followed_from_the_gateway_to_the_service(system: LocalSystem, ada: Person) -> None:
     answer = ada.send("GET", "/v1/customers/me", x_request_id="followed")
-    [gateway] = [line for line in system.log("gateway") if line.get("request_id") == "followed"]
+    # The gateway logs a request once its answer is out.
+    [gateway] = eventually(lambda: [line for line in system.log("gateway") if line.get("request_id") == "followed"])
     lines = follow(system, gateway["trace_id"], lambda found: bool(found["customers"]))
     assert answer.headers["x-request-id"] == "followed"
     assert access(lines["gateway"]) == access(lines["customers"]) == [("GET", "/v1/customers/me", 200)]

@@ -198,7 +198,9 @@ async def _connected(session: AsyncSession) -> None:
         raise DatabaseAwayError from error
 
 
-_OF_DATABASES = (PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+DATABASE_ERRORS = (PoolTimeoutError, DBAPIError, *DRIVER_ERRORS)
+"""What SQLAlchemy and the driver raise; ``is_away`` tells which of them mean that the database is away."""
 
 
 class _away_as_unavailable:  # noqa: N801 - reads as a verb at its only uses
@@ -209,7 +211,7 @@ class _away_as_unavailable:  # noqa: N801 - reads as a verb at its only uses
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, _OF_DATABASES) and is_away(error):
+        if isinstance(error, DATABASE_ERRORS) and is_away(error):
             raise DatabaseAwayError from error
 
 
@@ -218,7 +220,8 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # Also what asyncpg says of a value it cannot encode, which is nobody's absence.
         return not isinstance(error, ValueError)
-    if isinstance(error, OSError | PoolTimeoutError):
+    # asyncpg's internal error: the server ended the connection while a statement was being sent.
+    if isinstance(error, OSError | PoolTimeoutError | asyncpg.InternalClientError):
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
     return getattr(error, "connection_invalidated", False) or (

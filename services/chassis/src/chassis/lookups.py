@@ -11,14 +11,11 @@ what the same statement costs through ``Database.read``. For the read that most 
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.types import TypeEngine
 
-from chassis.database import Database, DatabaseAwayError, is_away
+from chassis.database import DATABASE_ERRORS, Database, DatabaseAwayError, is_away
 
 Convert = Callable[[Any], Any]
 
@@ -47,7 +44,7 @@ class Lookup:
         given = [values[name] if convert is None else convert(values[name]) for name, convert in self._given]
         try:
             record = await database.driver.fetchrow(self._sql, given)
-        except (OSError, PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, *DATABASE_ERRORS) as error:
             if is_away(error):
                 raise DatabaseAwayError from error
             raise

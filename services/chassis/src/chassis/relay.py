@@ -12,14 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
-import asyncpg
 import orjson
 from prometheus_client import Counter, Gauge
-from sqlalchemy.exc import DBAPIError
 
 from chassis import logs
 from chassis.bus import EventBus, PublishError
-from chassis.database import Database, create_engine, lock_key
+from chassis.database import DATABASE_ERRORS, Database, create_engine, lock_key
 from chassis.errors import UnavailableError
 from chassis.events import Envelope
 from chassis.outbox import CHANNEL, FROM_THE_BEGINNING, Writer
@@ -119,7 +117,7 @@ class Relay:
                 async with self._session() as session:
                     pause = 0.1
                     await self._lead(session)
-            except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, UnavailableError) as error:
+            except (OSError, *DATABASE_ERRORS, UnavailableError) as error:
                 self._log.warning("relay lost its database", error=repr(error))
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, guards nothing
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -139,7 +137,7 @@ class Relay:
                     # Not a polite goodbye: the peer may be gone, and closing is what frees the lock.
                     raw.terminate()
         finally:
-            with suppress(DBAPIError, asyncpg.InterfaceError):
+            with suppress(*DATABASE_ERRORS):
                 await engine.dispose()
 
     async def _lead(self, session: Any) -> None:
