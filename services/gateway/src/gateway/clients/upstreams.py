@@ -73,14 +73,14 @@ class HttpUpstream:
         lines = [f"{method} {target} HTTP/1.1".encode(), b"host: " + self._host]
         lines += [b"%b: %b" % field for field in fields]
         chunked = False
-        if not any(name == _LENGTH for name, _ in fields):
+        if (body is not None or method in _WITH_BODY) and not any(name == _LENGTH for name, _ in fields):
             if isinstance(body, bytes):
                 lines.append(b"content-length: %d" % len(body))
-            elif body is not None:
+            elif body is None:
+                lines.append(b"content-length: 0")
+            else:
                 chunked = True
                 lines.append(b"transfer-encoding: chunked")
-            elif method in _WITH_BODY:
-                lines.append(b"content-length: 0")
         head = b"\r\n".join(lines)
         if head.count(b"\n") != len(lines) - 1:
             raise MalformedError("A header field has more than one line.")
