@@ -18,9 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 # One row of `make bench`, by name.
 ONLY ?=
-# How many test processes run at once; the order of tests is the root conftest's.
+# How many test processes run at once; the order of files is the root conftest's.
 JOBS ?= 2
-parallel := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+parallel := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # The interpreter of .venv, never a script of it: those hold an absolute path, which may hold a space.
 python := .venv/bin/python

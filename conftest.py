@@ -12,15 +12,22 @@ settings.register_profile("tradewind", deadline=None)
 settings.load_profile("tradewind")
 
 _REPOSITORY = Path(__file__).parent
+# What starts whole systems or works for a fixed time.
+_LONGEST = ("tests/fuzz/", "tests/e2e/local/test_relay.py", "local/tests/integration/", "tests/e2e/")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Block sockets in whatever lies below a ``tests/unit``; event loops keep their local pairs (Unix sockets).
 
-    Groups, which one process has to run one after the other and which take longest, come first.
+    A file is run by one process, so the longest ones come first.
     """
     for item in items:
         if "tests/unit/" in item.path.relative_to(_REPOSITORY).as_posix():
             item.add_marker(pytest.mark.disable_socket)
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    path = item.path.relative_to(_REPOSITORY).as_posix()
+    return next((turn for turn, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))

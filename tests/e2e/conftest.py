@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from httpx2 import Client
@@ -11,14 +10,6 @@ from tests.e2e.people import Person
 from tests.e2e.system import LocalSystem, local_system
 
 ORIGIN = "https://shop.example"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one system in one process of pytest-xdist, so that it is started once."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("system"))
 
 
 @pytest.fixture(scope="session")

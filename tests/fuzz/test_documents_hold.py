@@ -25,8 +25,6 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.e2e.system import LocalSystem
 
-pytestmark = pytest.mark.xdist_group("fuzz")
-
 Operation = APIOperation[Any, Any, Any, Any]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES_AT_ONCE = 10

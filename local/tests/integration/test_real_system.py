@@ -11,8 +11,6 @@ import pytest
 
 from tradewind.testing import TRADEWIND, RunningSystem
 
-pytestmark = pytest.mark.xdist_group("real-system")
-
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:

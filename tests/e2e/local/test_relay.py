@@ -23,8 +23,6 @@ from tests.e2e.system import LocalSystem, local_system
 from tradewind.checkout import Checkout
 from tradewind.session import Session
 
-pytestmark = pytest.mark.xdist_group("relay")
-
 ACCOUNTS = int(os.environ.get("RELAY_ACCOUNTS", "2000"))
 AT_ONCE = 16
 LIVES_SECONDS = (0.1, 2.0)

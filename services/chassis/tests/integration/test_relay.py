@@ -206,6 +206,17 @@ async def test_two_active_relays_are_harmless(
     before = repeated()
     locks = iter((1, 2))
     monkeypatch.setattr("chassis.relay.lock_key", lambda _name: next(locks))  # Each believes that it is alone.
+    both_publish = asyncio.Barrier(2)
+    publish = memory_bus.publish
+
+    async def publish_together(envelopes: Any) -> None:
+        if not met.is_set():  # The first to come waits for the other, who finds the same events unsent.
+            await both_publish.wait()
+            met.set()
+        await publish(envelopes)
+
+    met = asyncio.Event()
+    monkeypatch.setattr(memory_bus, "publish", publish_together)
     other = await open_shop()
     relays = [Relay(each.database, memory_bus, each.writer, batch=7).run() for each in (shop, other)]
     inbox = Inbox(shop.database, "ledger", shop.note)
