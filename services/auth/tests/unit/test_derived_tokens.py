@@ -1,7 +1,7 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auth.domain.derived_tokens import DerivedTokens, TokenName
@@ -23,12 +23,13 @@ def test_same_name_gives_the_same_token_every_time() -> None:
     assert TOKENS.make(NAME) == DerivedTokens([KEY], purpose="refresh token", prefix="twr_").make(NAME)
 
 
+@example(TokenName(UUID("7909bbcd-fee2-479a-f4b7-88e2385fec44"), 0), 22, "/")
 @given(names, st.integers(0, 200), st.characters(codec="ascii"))
 def test_changed_token_is_not_ours(name: TokenName, at: int, letter: str) -> None:
     token = TOKENS.make(name)
     at %= len(token)
     changed = token[:at] + letter + token[at + 1 :]
-    if changed != token and at < len(token) - 1:  # The last character has bits that mean nothing.
+    if changed != token:
         assert TOKENS.read(changed) is None
 
 

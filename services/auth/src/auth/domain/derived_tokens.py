@@ -45,7 +45,7 @@ class DerivedTokens:
         """Return the token that stands for ``name``; the same one every time."""
         body = name.id.bytes + name.counter.to_bytes(_COUNTER_BYTES, "big")
         mac = hmac.digest(self._keys[0], body, hashlib.sha256)
-        return self._prefix + base64.urlsafe_b64encode(body + mac).decode().rstrip("=")
+        return self._text(body + mac)
 
     def read(self, token: str) -> TokenName | None:
         """Return what a token stands for, or None if we never made it."""
@@ -62,6 +62,11 @@ class DerivedTokens:
             return None
         text = token.removeprefix(self._prefix)
         try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except binascii.Error:
             return None
+        # The decoder also takes `+` and `/`, and any last bits: a token has one spelling.
+        return raw if self._text(raw) == token else None
+
+    def _text(self, raw: bytes) -> str:
+        return self._prefix + base64.urlsafe_b64encode(raw).decode().rstrip("=")
