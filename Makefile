@@ -19,7 +19,7 @@ ARGS ?=
 # One row of `make bench`, by name.
 ONLY ?=
 # How many test processes run at once; the order of files is the root conftest's.
-JOBS ?= 2
+JOBS ?= 3
 parallel := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # The interpreter of .venv, never a script of it: those hold an absolute path, which may hold a space.
@@ -45,7 +45,7 @@ doctor: .installed-run ## Say whether this machine has what Tradewind needs
 check: lint verify test ## Everything CI asks for: lint, verify, test
 
 .PHONY: test
-test: .installed-dev ## Run the tests (ARGS='-k refresh services/auth', JOBS=4)
+test: .installed-dev ## Run the tests (ARGS='-k refresh services/auth', JOBS=6)
 	@$(python) -m pytest $(parallel) $(ARGS)
 
 .PHONY: fuzz

@@ -317,7 +317,8 @@ def test_ephemeral_system_leaves_no_file_and_one_that_was_killed_is_swept_up_by_
         killed.process.wait()
     assert killed.state.exists()
     with running_system(checkout, "--ephemeral") as running:
-        assert not killed.state.exists()
+        # Another system that starts now may be the one that removes it.
+        assert eventually(lambda: not killed.state.exists())
     assert not running.state.exists()
     assert not (checkout / ".tradewind").exists()
 

@@ -6,6 +6,7 @@ A service's own conftest overrides ``service_name``.
 
 import asyncio
 import inspect
+import logging
 import os
 import secrets
 import time
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 
 import asyncpg
 import pytest
+import structlog
 from httpx2 import ASGITransport, AsyncClient
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key
@@ -180,10 +182,15 @@ async def running(service: Service, **client_options: Any) -> AsyncIterator[Asyn
             yield client
 
 
-@pytest.fixture(scope="session", autouse=True)
-def changeable_logs() -> None:
-    """Let loggers follow each new configuration, so that one test's does not stay for the next."""
+@pytest.fixture(autouse=True)
+def changeable_logs() -> Iterator[None]:
+    """Let loggers follow each new configuration, and keep one test's from the next."""
     logs.CACHED = False
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+    # One that `logs` made writes to the standard output that pytest made for this test.
+    logging.root.handlers = [each for each in logging.root.handlers if type(each) is not logging.StreamHandler]
 
 
 @pytest.fixture(scope="session")
