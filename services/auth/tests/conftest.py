@@ -1,11 +1,11 @@
 """What every kind of test of this service begins with."""
 
 import pytest
-from services.auth.tests.fakes import PASSWORD, FakeUnits
 
 from auth.domain.accounts import Account
 from auth.domain.roles import Role, ScopeRegistry
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import PASSWORD, FakeUnits
 
 
 @pytest.fixture(scope="session")

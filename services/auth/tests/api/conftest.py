@@ -11,7 +11,6 @@ from httpx2 import AsyncClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
-from services.auth.tests.api.people import MakePerson, Person, appoint
 
 from auth.main import build
 from auth.settings import GuessingSettings, KeySettings, MailSettings, Settings
@@ -20,6 +19,7 @@ from chassis.embedded import EmbeddedNats
 from chassis.manifest import service_dir
 from chassis.settings import BrokerSettings, TokenSettings
 from chassis.testing import Databases, FakeClock, running
+from services.auth.tests.api.people import MakePerson, Person, appoint
 
 ISSUER = "http://auth.test"
 GATEWAY_SECRET = "gateway-secret-of-a-generator-of-256-bits"

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from services.auth.tests.api.people import MakePerson, Person, problem
 
 from chassis.app import Service
+from services.auth.tests.api.people import MakePerson, Person, problem
 
 pytestmark = pytest.mark.anyio
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
-from services.auth.tests.api.conftest import GATEWAY_SECRET
-from services.auth.tests.api.people import Person, problem
 
 from chassis.testing import FakeClock
+from services.auth.tests.api.conftest import GATEWAY_SECRET
+from services.auth.tests.api.people import Person, problem
 
 pytestmark = pytest.mark.anyio
 

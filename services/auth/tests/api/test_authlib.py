@@ -12,14 +12,14 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from httpx2 import AsyncClient, Response
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from services.auth.tests.api.conftest import CUSTOMERS_SECRET
-from services.auth.tests.api.people import PASSWORD
 
 from auth.main import build
 from auth.settings import Settings
 from chassis.manifest import service_dir
 from chassis.settings import DatabaseSettings, TokenSettings
 from chassis.testing import Databases, eventually
+from services.auth.tests.api.conftest import CUSTOMERS_SECRET
+from services.auth.tests.api.people import PASSWORD
 
 pytestmark = pytest.mark.anyio
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
-from services.auth.tests.api.conftest import CUSTOMERS_SECRET, GATEWAY_SECRET, ISSUER
-from services.auth.tests.api.people import MakePerson, Person
 
 from chassis.testing import FakeClock
+from services.auth.tests.api.conftest import CUSTOMERS_SECRET, GATEWAY_SECRET, ISSUER
+from services.auth.tests.api.people import MakePerson, Person
 
 pytestmark = pytest.mark.anyio
 

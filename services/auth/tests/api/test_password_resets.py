@@ -1,10 +1,10 @@
 import pytest
 from httpx2 import AsyncClient
-from services.auth.tests.api.people import MakePerson, Person, problem
 from sqlalchemy import select
 
 from chassis import tables
 from chassis.app import Service
+from services.auth.tests.api.people import MakePerson, Person, problem
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
-from services.auth.tests.api.people import MakePerson, Person
 from sqlalchemy import event
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,6 +17,7 @@ from auth.api.deps import TICK_SECONDS, even_time
 from auth.crypto.passwords import Argon2Passwords
 from chassis import context
 from chassis.app import Service
+from services.auth.tests.api.people import MakePerson, Person
 
 pytestmark = pytest.mark.anyio
 

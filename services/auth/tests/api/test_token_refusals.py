@@ -12,11 +12,11 @@ import pytest
 from httpx2 import AsyncClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from services.auth.tests.api.people import Person, problem
 
 from auth.crypto.keyring import Keyring
 from chassis.app import Service
 from chassis.testing import FakeClock
+from services.auth.tests.api.people import Person, problem
 
 pytestmark = pytest.mark.anyio
 

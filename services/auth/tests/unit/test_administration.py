@@ -2,7 +2,6 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from services.auth.tests.fakes import FakeUnits
 
 from auth.domain.accounts import Account, AccountNotFoundError, AccountStatus
 from auth.domain.administration import AccountService
@@ -13,6 +12,7 @@ from auth.domain.resets import PasswordReset
 from auth.domain.roles import Role
 from chassis.errors import PreconditionFailedError
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from services.auth.tests.fakes import FakeUnits
 
 from auth.domain.accounts import Account, AccountSuspendedError
 from auth.domain.api_key_service import ApiKeyService
@@ -17,6 +16,7 @@ from auth.domain.api_keys import (
 from auth.domain.callers import Caller
 from auth.domain.roles import ScopeRegistry
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits
 
 pytestmark = pytest.mark.anyio
 

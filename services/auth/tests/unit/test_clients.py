@@ -1,10 +1,10 @@
 import pytest
-from services.auth.tests.fakes import FakeUnits
 
 from auth.domain.callers import COMMAND
 from auth.domain.client_registration import ClientRegistration
 from auth.domain.clients import COMMAND_LINE, Client, ClientEntry, ClientSecretTooShortError, Grant
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits
 
 pytestmark = pytest.mark.anyio
 

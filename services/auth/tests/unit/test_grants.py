@@ -3,7 +3,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from services.auth.tests.fakes import PASSWORD, FakeAccessTokens, FakeHasher, FakeUnits
 
 from auth.domain.accounts import Account
 from auth.domain.api_keys import ApiKey, new_secret
@@ -36,6 +35,7 @@ from auth.domain.oauth import (
 from auth.domain.roles import Role, ScopeRegistry
 from auth.domain.signing_in import PasswordCheck
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import PASSWORD, FakeAccessTokens, FakeHasher, FakeUnits
 
 pytestmark = pytest.mark.anyio
 

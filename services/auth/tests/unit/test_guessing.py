@@ -1,10 +1,10 @@
 from datetime import timedelta
 
 import pytest
-from services.auth.tests.fakes import FakeTracks
 
 from auth.domain.guessing import Guard, Pace, Paces, TooManyGuessesError, Track, address_subject
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeTracks
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from services.auth.tests.fakes import FakeUnits
 
 from auth.crypto.access_tokens import SignedAccessTokens
 from auth.crypto.keyring import Keyring, make_key
@@ -13,6 +12,7 @@ from auth.domain.signing_keys import KeySchedule, NoSigningKeyError, SigningKey
 from chassis.errors import UnavailableError
 from chassis.security import InvalidTokenError, TokenVerifier
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from services.auth.tests.fakes import PASSWORD, FakeHasher, FakeUnits
 
 from auth.domain.accounts import Account
 from auth.domain.callers import Caller
@@ -14,6 +13,7 @@ from auth.domain.passwords import WeakPasswordError
 from auth.domain.resets import ResetTokenError
 from auth.domain.signing_in import PasswordCheck
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import PASSWORD, FakeHasher, FakeUnits
 
 pytestmark = pytest.mark.anyio
 

@@ -1,11 +1,11 @@
 import pytest
-from services.auth.tests.fakes import FakeUnits
 
 from auth.domain.accounts import Account
 from auth.domain.callers import Caller
 from auth.domain.events import AccountRegistered, RegistrationRepeated
 from auth.domain.registration import RegistrationService
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits
 
 pytestmark = pytest.mark.anyio
 

@@ -1,9 +1,9 @@
 import pytest
-from services.auth.tests.fakes import FakeUnits, KeyMaker
 
 from auth.domain.rotation import KeyService
 from auth.domain.signing_keys import KeySchedule, RotationPendingError
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits, KeyMaker
 
 pytestmark = pytest.mark.anyio
 

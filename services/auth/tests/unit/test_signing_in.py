@@ -1,5 +1,4 @@
 import pytest
-from services.auth.tests.fakes import PASSWORD, FakeHasher, FakeUnits
 
 from auth.domain.accounts import Account
 from auth.domain.callers import Caller
@@ -7,6 +6,7 @@ from auth.domain.guessing import Pace, Paces, TooManyGuessesError, address_subje
 from auth.domain.signing_in import PasswordCheck
 from chassis.errors import UnavailableError
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import PASSWORD, FakeHasher, FakeUnits
 
 pytestmark = pytest.mark.anyio
 

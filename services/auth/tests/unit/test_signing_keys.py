@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from services.auth.tests.fakes import KeyMaker
 
 from auth.domain.signing_keys import (
     KeySchedule,
@@ -12,6 +11,7 @@ from auth.domain.signing_keys import (
     SigningKeys,
 )
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import KeyMaker
 
 SCHEDULE = KeySchedule(
     rotation=timedelta(days=30), publish_ahead=timedelta(minutes=10), token_life=timedelta(minutes=11)

@@ -1,7 +1,6 @@
 from uuid import uuid4
 
 import pytest
-from services.auth.tests.fakes import FakeAccessTokens, FakeUnits
 
 from auth.domain.access_tokens import AccessGrant
 from auth.domain.accounts import Account
@@ -17,6 +16,7 @@ from auth.domain.oauth import (
 )
 from auth.domain.token_services import ClientAuthentication, Introspection, Revocation
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeAccessTokens, FakeUnits
 
 pytestmark = pytest.mark.anyio
 

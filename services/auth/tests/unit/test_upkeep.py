@@ -1,5 +1,4 @@
 import pytest
-from services.auth.tests.fakes import FakeUnits, KeyMaker
 
 from auth.domain.accounts import Account
 from auth.domain.clients import ClientEntry, Grant
@@ -10,6 +9,7 @@ from auth.domain.rotation import KeyService
 from auth.domain.signing_keys import KeySchedule
 from auth.workers.upkeep import Upkeep
 from chassis.testing import FakeClock
+from services.auth.tests.fakes import FakeUnits, KeyMaker
 
 pytestmark = pytest.mark.anyio
 
