@@ -34,7 +34,8 @@ def choose_network(services: Sequence[str], *, public_port: int, workers: int) -
 class System:
     """Makes the parts of one run.
 
-    ``wanted`` are the services to start; the others have addresses too, where nobody listens.
+    ``wanted`` are the services to start; the others have addresses too, where nobody listens. Data that are not
+    ``kept`` survive every process, but need not survive the machine.
     """
 
     checkout: Checkout
@@ -42,11 +43,15 @@ class System:
     network: Network
     credentials: Credentials
     wanted: Sequence[str]
+    kept: bool = True
 
     def servers(self) -> list[ServerPart]:
         """Return PostgreSQL and NATS, the latter with a user for each service."""
         self._postgres = EmbeddedPostgres(
-            self.state.postgres, port=self.network.postgres_port, log=self.state.logs / "postgres.log"
+            self.state.postgres,
+            port=self.network.postgres_port,
+            fsync=self.kept,
+            log=self.state.logs / "postgres.log",
         )
         users = broker_users(self.state.nats, self.checkout.manifests, self.credentials)
         nats = EmbeddedNats(

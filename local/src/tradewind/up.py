@@ -59,7 +59,7 @@ def up(wish: Wish, screen: Screen) -> None:
         _refuse_taken_port(wish.port)
         network = choose_network(list(wish.checkout.manifests), public_port=wish.port, workers=wish.workers)
         credentials = state.credentials(wish.checkout.manifests)
-        system = System(wish.checkout, state, network, credentials, services)
+        system = System(wish.checkout, state, network, credentials, services, kept=not wish.ephemeral)
         asyncio.run(_Running(system, screen).until_stopped())
 
 

@@ -198,6 +198,7 @@ class EmbeddedPostgres(EmbeddedServer):
         folder: See ``EmbeddedServer``.
         port: See ``EmbeddedServer``.
         synchronous_commit: False commits several times faster and loses the last moments at a crash: throw-away only.
+        fsync: False survives the death of any process, but not the machine's: throw-away only.
         log: See ``EmbeddedServer``.
         binaries: The folder with ``postgres`` and ``initdb``; by default ``find_postgres`` looks for it.
         ready_seconds: See ``EmbeddedServer``.
@@ -213,6 +214,7 @@ class EmbeddedPostgres(EmbeddedServer):
         *,
         port: int = 0,
         synchronous_commit: bool = True,
+        fsync: bool = True,
         log: Path | None = None,
         binaries: Path | None = None,
         ready_seconds: float = 60,
@@ -220,6 +222,7 @@ class EmbeddedPostgres(EmbeddedServer):
         super().__init__(folder, port=port, log=log, ready_seconds=ready_seconds)
         self.data = self.folder / "data"
         self._synchronous_commit = synchronous_commit
+        self._fsync = fsync
         self._binaries = binaries
 
     def superuser_dsn(self, database: str) -> str:
@@ -324,6 +327,8 @@ class EmbeddedPostgres(EmbeddedServer):
             "min_wal_size": "32MB",
             "max_wal_size": "256MB",
             "synchronous_commit": "on" if self._synchronous_commit else "off",
+            "fsync": "on" if self._fsync else "off",
+            "full_page_writes": "on" if self._fsync else "off",
             **({"io_method": "sync"} if made_by >= _FIRST_WITH_IO_METHOD else {}),  # Spares three processes.
         }
 

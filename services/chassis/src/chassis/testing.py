@@ -208,7 +208,7 @@ def service_name() -> str:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Run one PostgreSQL per test process."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), synchronous_commit=False) as server:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), synchronous_commit=False, fsync=False) as server:
         yield server
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     folder = tmp_path_factory.mktemp("a folder") / "postgres"
-    with EmbeddedPostgres(folder, synchronous_commit=False) as server:
+    with EmbeddedPostgres(folder, synchronous_commit=False, fsync=False) as server:
         yield server
 
 
@@ -71,6 +71,7 @@ async def test_postgres_refuses_a_wrong_password(postgres: EmbeddedPostgres) -> 
 
 async def test_commits_are_durable_unless_told_otherwise(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     assert await ask(postgres, "SHOW synchronous_commit") == "off"
+    assert await ask(postgres, "SHOW fsync") == "off"
     with EmbeddedPostgres(tmp_path / "postgres") as durable:
         assert await ask(durable, "SHOW synchronous_commit") == "on"
         assert await ask(durable, "SHOW fsync") == "on"

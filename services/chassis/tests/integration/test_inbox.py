@@ -395,7 +395,7 @@ async def test_event_and_error_that_postgresql_cannot_store_are_kept_all_the_sam
 async def test_event_that_can_be_neither_handled_nor_stored_stays_with_the_broker(
     tmp_path: Path, memory_bus: Any, beside: Any, shop: Any
 ) -> None:
-    with EmbeddedPostgres(tmp_path / "postgres", synchronous_commit=False) as server:
+    with EmbeddedPostgres(tmp_path / "postgres", synchronous_commit=False, fsync=False) as server:
         address = server.superuser_dsn("postgres").replace("postgresql://", "postgresql+asyncpg://")
         port = server.port
         database = Database(DatabaseSettings(url=SecretStr(address)), service="shop")
