@@ -7,7 +7,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 
 include versions.env
-export PYTHON_MINIMUM UV_VERSION
+export $(shell sed -n 's/^\([A-Z_]*\) ?=.*/\1/p' versions.env)
 
 # An interpreter to use instead of the first one on PATH that is new enough.
 PYTHON ?=
@@ -18,6 +18,11 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 # One row of `make bench`, by name.
 ONLY ?=
+# The local cluster: its name, the port on 127.0.0.1 that it answers on, and its mesh (none or istio).
+KIND_CLUSTER ?= tradewind
+HTTP_PORT ?= 8080
+MESH ?= istio
+export KIND_CLUSTER HTTP_PORT MESH
 # How many test processes run at once; the order of files is the root conftest's.
 JOBS ?= 3
 parallel := -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -25,6 +30,9 @@ parallel := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # The interpreter of .venv, never a script of it: those hold an absolute path, which may hold a space.
 python := .venv/bin/python
 services := $(sort $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml))))
+
+# What the tests of a deployed system know of it.
+in_cluster = BASE_URL=http://127.0.0.1:$(HTTP_PORT) KUBECONFIG=$(CURDIR)/.kind/$(KIND_CLUSTER)/kubeconfig
 
 # One of the chassis' commands for every service; what one says does not keep the next from speaking.
 each_service = failed=; for name in $(services); do SERVICE=$$name $(python) -m chassis $(1) || failed=1; done; [ -z "$$failed" ]
@@ -103,6 +111,55 @@ requirements: ## Compile requirements/ from the pyprojects (needs uv)
 verify-requirements: .installed-dev
 	@$(python) hack/pins.py
 
+##@ Cluster
+
+.PHONY: kind-up
+kind-up: ## Make the local cluster, with Gateway API, metrics and mesh (KIND_CLUSTER, HTTP_PORT, MESH=none)
+	@hack/cluster.sh up
+
+.PHONY: mesh-up
+mesh-up: ## Install the mesh into it, or bring it up to date; kind-up does it too
+	@hack/cluster.sh mesh
+
+.PHONY: images
+images: ## Build an image of each service
+	@hack/cluster.sh images
+
+.PHONY: load
+load: ## Give the nodes the images that this machine has
+	@hack/cluster.sh load
+
+.PHONY: deploy
+deploy: .installed-dev charts-deps images load ## Build, load and install the system (MESH=none)
+	@hack/cluster.sh deploy
+
+.PHONY: e2e
+e2e: .installed-dev ## Run the journeys and the cluster's own tests against what `make deploy` installed
+	@$(in_cluster) $(python) -m pytest tests/e2e/journeys tests/e2e/cluster -m 'not rotation' $(ARGS)
+
+.PHONY: e2e-rotation
+e2e-rotation: .installed-dev ## Rotate the signing key under load, through the ingress; takes a quarter of an hour
+	@$(in_cluster) $(python) -m pytest tests/e2e/cluster -m rotation $(ARGS)
+
+.PHONY: kind-down
+kind-down: ## Remove the local cluster and everything in it
+	@hack/cluster.sh down
+
+.PHONY: charts-deps
+charts-deps: ## Put the library chart into each chart that uses it
+	@hack/vendor.sh
+
+##@ Compose
+
+.PHONY: compose-up
+compose-up: .installed-run images ## Run the same images with Docker Compose: http://127.0.0.1:8000
+	@$(python) hack/credentials.py compose --state .compose
+	@docker compose up --detach --wait
+
+.PHONY: compose-down
+compose-down: ## Stop what compose-up started; `docker compose down -v` also removes its data
+	@docker compose down
+
 ##@ Measure
 
 .PHONY: bench
@@ -120,7 +177,7 @@ clean: ## Remove caches and build output; .venv and the local system's data stay
 help: ## List what make can do
 	@awk 'BEGIN { FS = ":.*## "; print "make <task>" } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: .installed-run .installed-dev
 .installed-run:

@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# The local cluster behind make's targets: `hack/cluster.sh up | mesh | images | load | deploy | down`.
+# KIND_CLUSTER, HTTP_PORT, MESH and the pins of versions.env come from make. What belongs to a cluster is in
+# .kind/<cluster>/: its kubeconfig, its secrets, the output of the last run of each step. The user's kubeconfig is never
+# read or written.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+
+readonly state=$PWD/.kind/$KIND_CLUSTER
+readonly kubeconfig=$state/kubeconfig context=kind-$KIND_CLUSTER
+readonly services_in=tradewind data_in=tradewind-data
+readonly python=$PWD/.venv/bin/python
+export DOCKER_BUILDKIT=1 BUILDX_NO_DEFAULT_ATTESTATIONS=1
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+  say "$*" >&2
+  exit 1
+}
+
+step() { # run a command, its output into a file; say what was done and how long it took, or how it failed
+  local what=$1 began=$SECONDS log=$state/log/${1// /-}.log status=0
+  shift
+  # Not as part of a condition: there a function would go on after an error.
+  set +e
+  (set -e; "$@") >"$log" 2>&1
+  status=$?
+  set -e
+  if [ $status -ne 0 ]; then
+    say "  ✗ $what: failed after $((SECONDS - began)) s; the end of $log:" >&2
+    tail -n 30 "$log" >&2
+    exit $status
+  fi
+  say "  ✓ $what ($((SECONDS - began)) s)"
+}
+
+together() { # wait for the given processes, all of them, and fail if any did
+  local failed=
+  for each in "$@"; do wait "$each" || failed=1; done
+  [ -z "$failed" ]
+}
+
+need() { # the programs that a verb uses
+  for program in "$@"; do
+    command -v "$program" >/dev/null || fail "There is no $program on PATH: \`make doctor\` says what is missing."
+  done
+  docker info >/dev/null 2>&1 || fail "Docker does not answer: \`make doctor\` says more."
+}
+
+kube() { kubectl --kubeconfig "$kubeconfig" --context "$context" "$@"; }
+
+render() { # a file with its ${VARIABLES} filled in from the environment
+  local text name
+  text=$(<"$1")
+  for name in KIND_CLUSTER HTTP_PORT METRICS_SERVER_IMAGE; do text=${text//"\${$name}"/${!name}}; done
+  printf '%s\n' "$text"
+}
+
+services() { for each in services/*/service.yaml; do basename "$(dirname "$each")"; done; }
+
+tag() { # by the image's content: what has not changed is not rolled out again. A letter first, or YAML sees a number.
+  local id
+  id=$(docker image inspect --format '{{.Id}}' "$1:dev" 2>/dev/null) || fail "There is no image of $1: run \`make images\`."
+  printf 'id-%.12s' "${id#sha256:}"
+}
+
+exists() { kind get clusters 2>/dev/null | grep -qx "$KIND_CLUSTER"; }
+
+need_cluster() {
+  exists || fail "There is no cluster $KIND_CLUSTER: run \`make kind-up\`."
+  [ -s "$kubeconfig" ] || kind export kubeconfig --name "$KIND_CLUSTER" --kubeconfig "$kubeconfig" 2>/dev/null
+  local mapped
+  mapped=$(docker port "$KIND_CLUSTER-worker" 30080 2>/dev/null) || true
+  [ "${mapped##*:}" = "$HTTP_PORT" ] ||
+    fail "Cluster $KIND_CLUSTER answers on ${mapped:-no port}, not on port $HTTP_PORT: set HTTP_PORT=${mapped##*:}, or \`make kind-down\` first."
+}
+
+create() {
+  kind create cluster --config <(render kind-config.yaml) --image "$KIND_NODE_IMAGE" --kubeconfig "$kubeconfig" --wait 120s
+}
+
+metrics_server() {
+  give "$METRICS_SERVER_IMAGE"
+  render hack/metrics-server.yaml | kube apply --server-side -f -
+}
+
+gateway_api() { kube apply --server-side -f "$GATEWAY_API_CRDS"; }
+
+mesh_objects() { # what the whole mesh has once, besides what the installer makes
+  for each in mesh/istio/*.yaml; do
+    [ "$each" = mesh/istio/install.yaml ] || kube apply --server-side -f "$each"
+  done
+}
+
+istio() {
+  give "$ISTIO_HUB"/{pilot,proxyv2,install-cni}:"$ISTIO_VERSION"
+  istioctl install -y --kubeconfig "$kubeconfig" --context "$context" -f mesh/istio/install.yaml \
+    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION"
+  mesh_objects
+}
+
+give() { # those of the given images that this machine has, to every node; nodes pull the rest
+  local images=() image
+  for image in "$@"; do
+    ! docker image inspect "$image" >/dev/null 2>&1 || images+=("$image")
+  done
+  [ ${#images[@]} -eq 0 ] || kind load docker-image --name "$KIND_CLUSTER" "${images[@]}"
+}
+
+build() {
+  local version
+  version=$(sed -n 's/^version = "\(.*\)"/\1/p' "services/$1/pyproject.toml")
+  docker build --progress plain -f services/Dockerfile -t "$1:dev" \
+    --build-arg "SERVICE=$1" --build-arg "VERSION=$version" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" .
+  docker tag "$1:dev" "$1:$(tag "$1")"
+}
+
+give_system() {
+  local images=("$POSTGRES_IMAGE" "$NATS_IMAGE" "$VALKEY_IMAGE" "$PROMETHEUS_IMAGE" "$JAEGER_IMAGE") service
+  for service in $(services); do images+=("$service:$(tag "$service")"); done
+  give "${images[@]}"
+}
+
+namespaces() { # server-side, so that a label that is left out here goes away
+  local injection=
+  [ "$MESH" != istio ] || injection="istio-injection: enabled"
+  kube apply --server-side -f - <<YAML
+apiVersion: v1
+kind: Namespace
+metadata: {name: $services_in, labels: {pod-security.kubernetes.io/enforce: restricted, $injection}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: $data_in, labels: {pod-security.kubernetes.io/enforce: restricted}}
+YAML
+}
+
+secrets() { "$python" hack/credentials.py cluster --state "$state" --kubeconfig "$kubeconfig" --context "$context"; }
+
+install() { # a chart as a release of its own name: `install <chart> <namespace> [flags of helm]`
+  local chart=$1 namespace=$2 values=() each
+  shift 2
+  for each in kind "${MESH/#none/plain}"; do
+    [ ! -e "charts/$chart/ci/$each-values.yaml" ] || values+=(-f "charts/$chart/ci/$each-values.yaml")
+  done
+  helm upgrade --install "$chart" "charts/$chart" --kubeconfig "$kubeconfig" --kube-context "$context" \
+    --namespace "$namespace" "${values[@]}" --set-string "global.issuer=http://127.0.0.1:$HTTP_PORT" \
+    --wait --timeout 5m "$@"
+}
+
+node_cidrs() { # whence calls to a node's port arrive: the nodes, and the first address of each one's pods
+  kube get nodes -o jsonpath='{range .items[*]}{.status.addresses[?(@.type=="InternalIP")].address}/32,{end}' | sed 's/,$//'
+}
+
+up() {
+  need kind kubectl
+  if exists; then
+    need_cluster
+    say "Cluster $KIND_CLUSTER is there already."
+  else
+    say "Making cluster $KIND_CLUSTER on http://127.0.0.1:$HTTP_PORT"
+    step "three nodes" create
+  fi
+  step "Gateway API" gateway_api
+  step "metrics-server" metrics_server
+  [ "$MESH" = none ] || mesh
+}
+
+mesh() {
+  case $MESH in
+    none) say "MESH=none: there is no mesh to install." ;;
+    istio)
+      need kind kubectl istioctl
+      need_cluster
+      step "istio $ISTIO_VERSION" istio
+      ;;
+    *) fail "MESH is none or istio, not $MESH. Other meshes are a chart's value: docs/mesh.md." ;;
+  esac
+}
+
+images() {
+  need docker
+  say "Building images"
+  local started=() service
+  for service in $(services); do
+    step "$service" build "$service" &
+    started+=($!)
+  done
+  together "${started[@]}"
+}
+
+load() {
+  need kind
+  need_cluster
+  step "images on the nodes" give_system
+}
+
+deploy() {
+  need kubectl helm
+  need_cluster
+  say "Installing into cluster $KIND_CLUSTER, MESH=$MESH"
+  step "namespaces" namespaces
+  step "secrets" secrets
+  step "dev-infra" install dev-infra "$data_in" --set "postgres.image=$POSTGRES_IMAGE" --set "nats.image=$NATS_IMAGE" \
+    --set "valkey.image=$VALKEY_IMAGE" --set "prometheus.image=$PROMETHEUS_IMAGE" --set "jaeger.image=$JAEGER_IMAGE"
+  step "platform" install platform "$services_in"
+  local started=() service flags
+  for service in $(services); do
+    flags=(--set-string "image.tag=$(tag "$service")")
+    [ "$MESH$service" != nonegateway ] || flags+=(--set "mesh.nodeCidrs={$(node_cidrs)}")
+    step "$service" install "$service" "$services_in" "${flags[@]}" &
+    started+=($!)
+  done
+  together "${started[@]}"
+  say "The system is at http://127.0.0.1:$HTTP_PORT"
+}
+
+down() {
+  need kind
+  ! exists || step "cluster $KIND_CLUSTER removed" kind delete cluster --name "$KIND_CLUSTER" --kubeconfig "$kubeconfig"
+  rm -rf "$state"
+}
+
+(umask 077 && mkdir -p "$state/log")
+case ${1:-} in
+  up | mesh | images | load | deploy | down) "$1" ;;
+  *) fail "usage: hack/cluster.sh up | mesh | images | load | deploy | down" ;;
+esac
