@@ -9,6 +9,10 @@ from types import ModuleType
 import pytest
 import yaml
 
+from chassis.settings import example
+from gateway.main import build
+from gateway.settings import Settings
+
 REPOSITORY = Path(__file__).parents[4]
 
 
@@ -18,7 +22,9 @@ def generate() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY / "hack")  # Where a script finds what lies beside it.
+        spec.loader.exec_module(module)
     return module
 
 
@@ -104,6 +110,28 @@ def test_registry_has_clients_with_what_they_may_ask_for_and_all_scopes(generate
     ]
 
 
+def test_servers_hold_a_database_and_a_user_for_who_needs_them(generate: ModuleType, root: Path) -> None:
+    add(root, "toys", "summary: x\nowns: {database: true}\nhears: [{service: orders, events: [x], consumer: c}]\n")
+    run(generate, root)
+    document = yaml.safe_load((root / "charts/dev-infra/files/services.yaml").read_text())
+    assert document["databases"] == ["toys"]
+    assert [user["user"] for user in document["nats"]] == ["toys"]
+    assert "tradewind.toys.>" in document["nats"][0]["publish"]
+
+
+def test_edge_lets_in_the_public_routes_and_the_gateways_own(generate: ModuleType, root: Path) -> None:
+    run(generate, root)
+    document = yaml.safe_load((root / "charts/platform/files/public-routes.yaml").read_text())
+    assert document["routes"] == [generate.GATEWAYS_OWN, {"methods": ["POST"], "paths": ["/v1/oauth/token"]}]
+
+
+def test_gateways_own_are_all_that_it_answers_itself(generate: ModuleType) -> None:
+    patterns = generate.GATEWAYS_OWN["paths"]
+    prefixes = tuple(path[:-1] for path in patterns if path.endswith("*"))
+    answered = {getattr(route, "path", "") for route in build(example(Settings)).app.routes}
+    assert {path for path in answered if not path.startswith(prefixes)} == {p for p in patterns if not p.endswith("*")}
+
+
 def test_check_passes_only_on_what_is_current(
     generate: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,7 +189,7 @@ def test_the_repositorys_own_files_are_current(generate: ModuleType, tmp_path: P
     for path in REPOSITORY.glob("services/*/service.yaml"):
         (tmp_path / path.relative_to(REPOSITORY)).parent.mkdir(parents=True)
         shutil.copy(path, tmp_path / path.relative_to(REPOSITORY))
-    for path in (generate.ROUTES, generate.REGISTRY):
+    for path in (generate.ROUTES, generate.REGISTRY, generate.SERVERS, generate.PUBLIC):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / path, tmp_path / path)
     assert run(generate, tmp_path, "--check") == 0
