@@ -129,6 +129,10 @@ images: ## Build an image of each service
 load: ## Give the nodes the images that this machine has
 	@hack/cluster.sh load
 
+.PHONY: prepare
+prepare: .installed-dev charts-deps ## Make what comes before the charts: namespaces, secrets, values; deploy does it too
+	@hack/cluster.sh prepare
+
 .PHONY: deploy
 deploy: .installed-dev charts-deps images load ## Build, load and install the system (MESH=none)
 	@hack/cluster.sh deploy
@@ -152,7 +156,7 @@ charts-deps: ## Put the library chart into each chart that uses it
 ##@ Compose
 
 .PHONY: compose-up
-compose-up: .installed-run images ## Run the same images with Docker Compose: http://127.0.0.1:8000
+compose-up: .installed-run images ## Run the same images with Docker Compose: http://127.0.0.1:8080 (HTTP_PORT)
 	@$(python) hack/credentials.py compose --state .compose
 	@docker compose up --detach --wait
 

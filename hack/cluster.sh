@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The local cluster behind make's targets: `hack/cluster.sh up | mesh | images | load | deploy | down`.
+# The local cluster behind make's targets: `hack/cluster.sh up | mesh | images | load | prepare | deploy | down`.
 # KIND_CLUSTER, HTTP_PORT, MESH and the pins of versions.env come from make. What belongs to a cluster is in
 # .kind/<cluster>/: its kubeconfig, its secrets, the output of the last run of each step. The user's kubeconfig is never
 # read or written.
@@ -140,18 +140,20 @@ YAML
 secrets() { "$python" hack/credentials.py cluster --state "$state" --kubeconfig "$kubeconfig" --context "$context"; }
 
 install() { # a chart as a release of its own name: `install <chart> <namespace> [flags of helm]`
-  local chart=$1 namespace=$2 values=() each
+  local chart=$1 namespace=$2 given=$state/values.yaml
   shift 2
-  for each in kind "${MESH/#none/plain}"; do
-    [ ! -e "charts/$chart/ci/$each-values.yaml" ] || values+=(-f "charts/$chart/ci/$each-values.yaml")
-  done
+  [ "$chart" != gateway ] || given=$state/gateway.yaml
   helm upgrade --install "$chart" "charts/$chart" --kubeconfig "$kubeconfig" --kube-context "$context" \
-    --namespace "$namespace" "${values[@]}" --set-string "global.issuer=http://127.0.0.1:$HTTP_PORT" \
-    --wait --timeout 5m "$@"
+    --namespace "$namespace" -f "$given" -f "charts/$chart/ci/kind-values.yaml" \
+    -f "charts/$chart/ci/${MESH/#none/plain}-values.yaml" --wait --timeout 5m "$@"
 }
 
-node_cidrs() { # whence calls to a node's port arrive: the nodes, and the first address of each one's pods
-  kube get nodes -o jsonpath='{range .items[*]}{.status.addresses[?(@.type=="InternalIP")].address}/32,{end}' | sed 's/,$//'
+values() { # what only this cluster can tell; skaffold reads the same two files
+  local global="global: {issuer: \"http://127.0.0.1:$HTTP_PORT\"}" cidrs=
+  printf '%s\n' "$global" >"$state/values.yaml"
+  # Whence calls to a node's port arrive.
+  cidrs=$(kube get nodes -o jsonpath='{range .items[*]}{.status.addresses[?(@.type=="InternalIP")].address}/32,{end}')
+  printf '%s\nmesh: {nodeCidrs: [%s]}\n' "$global" "${cidrs%,}" >"$state/gateway.yaml"
 }
 
 up() {
@@ -197,20 +199,24 @@ load() {
   step "images on the nodes" give_system
 }
 
-deploy() {
-  need kubectl helm
+prepare() {
+  need kubectl
   need_cluster
-  say "Installing into cluster $KIND_CLUSTER, MESH=$MESH"
   step "namespaces" namespaces
   step "secrets" secrets
+  step "values" values
+}
+
+deploy() {
+  need helm
+  say "Installing into cluster $KIND_CLUSTER, MESH=$MESH"
+  prepare
   step "dev-infra" install dev-infra "$data_in" --set "postgres.image=$POSTGRES_IMAGE" --set "nats.image=$NATS_IMAGE" \
     --set "valkey.image=$VALKEY_IMAGE" --set "prometheus.image=$PROMETHEUS_IMAGE" --set "jaeger.image=$JAEGER_IMAGE"
   step "platform" install platform "$services_in"
-  local started=() service flags
+  local started=() service
   for service in $(services); do
-    flags=(--set-string "image.tag=$(tag "$service")")
-    [ "$MESH$service" != nonegateway ] || flags+=(--set "mesh.nodeCidrs={$(node_cidrs)}")
-    step "$service" install "$service" "$services_in" "${flags[@]}" &
+    step "$service" install "$service" "$services_in" --set-string "image.tag=$(tag "$service")" &
     started+=($!)
   done
   together "${started[@]}"
@@ -225,6 +231,6 @@ down() {
 
 (umask 077 && mkdir -p "$state/log")
 case ${1:-} in
-  up | mesh | images | load | deploy | down) "$1" ;;
-  *) fail "usage: hack/cluster.sh up | mesh | images | load | deploy | down" ;;
+  up | mesh | images | load | prepare | deploy | down) "$1" ;;
+  *) fail "usage: hack/cluster.sh up | mesh | images | load | prepare | deploy | down" ;;
 esac

@@ -189,7 +189,15 @@ def test_the_repositorys_own_files_are_current(generate: ModuleType, tmp_path: P
     for path in REPOSITORY.glob("services/*/service.yaml"):
         (tmp_path / path.relative_to(REPOSITORY)).parent.mkdir(parents=True)
         shutil.copy(path, tmp_path / path.relative_to(REPOSITORY))
-    for path in (generate.ROUTES, generate.REGISTRY, generate.SERVERS, generate.PUBLIC):
+    generated = (
+        generate.ROUTES,
+        generate.REGISTRY,
+        generate.SERVERS,
+        generate.PUBLIC,
+        generate.COMPOSE,
+        generate.SKAFFOLD,
+    )
+    for path in generated:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / path, tmp_path / path)
     assert run(generate, tmp_path, "--check") == 0
