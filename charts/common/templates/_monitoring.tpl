@@ -1,0 +1,2 @@
+{{- define "common.monitoring" -}}
+{{- end }}
