@@ -7,31 +7,18 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from chassis import unprivileged
 from chassis.embedded import EmbeddedServerError, find_nats, find_postgres
 from tradewind.checkout import Checkout, CheckoutError
+from tradewind.cluster import examine_cluster
+from tradewind.findings import Finding
 from tradewind.state import State
 
 _NEEDED_BYTES = 500_000_000
 _MINIMUM_PYTHON = (3, 11)
 _USUAL_PORT = 8000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; ``mend`` says what to do where it is not well, which is ``serious`` if nothing can run."""
-
-    what: str
-    mend: str = ""
-    serious: bool = True
-
-    @property
-    def is_well(self) -> bool:
-        """Tell whether there is nothing to mend."""
-        return not self.mend
 
 
 def examine(checkout: Checkout, state: State) -> Iterator[Finding]:
@@ -45,6 +32,7 @@ def examine(checkout: Checkout, state: State) -> Iterator[Finding]:
     yield _run(state)
     yield _disk(state)
     yield _psql()
+    yield from examine_cluster(checkout.root)
 
 
 def _python() -> Finding:

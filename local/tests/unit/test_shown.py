@@ -6,7 +6,8 @@ import pytest
 from tradewind.accounts import access_token
 from tradewind.api import Answer, UnexpectedAnswerError
 from tradewind.checkout import Checkout
-from tradewind.doctor import Finding, examine
+from tradewind.doctor import examine
+from tradewind.findings import Finding
 from tradewind.mailbox import shown
 from tradewind.overview import Row, table
 from tradewind.session import NotRunningError, Session
