@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 
 {{/* A label's value may hold less than a tag. */}}
 {{- define "common.version" -}}
-{{- regexFind "^[A-Za-z0-9._-]+" (default .Chart.AppVersion .Values.image.tag) | trunc 63 | trimAll "-._" -}}
+{{- regexFind "^[A-Za-z0-9._-]+" (default .Chart.AppVersion (.Values.image).tag) | trunc 63 | trimAll "-._" -}}
 {{- end }}
 
 {{- define "common.image" -}}

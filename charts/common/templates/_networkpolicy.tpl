@@ -120,7 +120,7 @@ namespaceSelector:
     {{- end }}
 {{- end }}
 
-{{/* Egress by purpose: (list $ "dns" "data" …). */}}
+{{/* Egress by purpose: (list $ "dns" "data" …). "mesh" is what a pod of a service needs, "proxy" what Istio's own do. */}}
 {{- define "common.egressRules" -}}
 {{- $ := index . 0 -}}
 {{- $mesh := include "common.mesh" $ -}}
@@ -163,7 +163,7 @@ namespaceSelector:
   ports:
     {{- include "common.inboundPorts" $ | nindent 4 }}
 {{- end }}
-{{- if and (has "mesh" .) (eq $mesh "sidecar") }}
+{{- if or (has "proxy" .) (and (has "mesh" .) (eq $mesh "sidecar")) }}
 - to:
     - namespaceSelector:
         matchLabels:

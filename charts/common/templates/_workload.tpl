@@ -194,13 +194,13 @@ config.linkerd.io/skip-outbound-ports: {{ include "common.dataPorts" . | fromJso
 {{/* Where this service's own data is, as port numbers. */}}
 {{- define "common.dataPorts" -}}
 {{- $ports := list -}}
-{{- if .Values.database.enabled }}{{ $ports = append $ports (int .Values.database.port) }}{{ end -}}
-{{- if .Values.broker.enabled }}
+{{- if (.Values.database).enabled }}{{ $ports = append $ports (int .Values.database.port) }}{{ end -}}
+{{- if (.Values.broker).enabled }}
 {{- range splitList "," .Values.broker.url }}
 {{- $ports = append $ports (regexFind ":[0-9]+" (regexFind "[^@/]+$" .) | trimPrefix ":" | default "4222" | int) -}}
 {{- end -}}
 {{- end -}}
-{{- if .Values.valkey.enabled }}{{ $ports = append $ports (int .Values.valkey.port) }}{{ end -}}
+{{- if (.Values.valkey).enabled }}{{ $ports = append $ports (int .Values.valkey.port) }}{{ end -}}
 {{- $ports | uniq | toJson -}}
 {{- end }}
 
