@@ -62,7 +62,8 @@ services() { for each in services/*/service.yaml; do basename "$(dirname "$each"
 
 tag() { # by the image's content: what has not changed is not rolled out again. A letter first, or YAML sees a number.
   local id
-  id=$(docker image inspect --format '{{.Id}}' "$1:dev" 2>/dev/null) || fail "There is no image of $1: run \`make images\`."
+  [ -s "$state/image/$1" ] || fail "There is no image of $1 for this cluster: run \`make images\`."
+  id=$(<"$state/image/$1")
   printf 'id-%.12s' "${id#sha256:}"
 }
 
@@ -97,7 +98,7 @@ mesh_objects() { # what the whole mesh has once, besides what the installer make
 istio() {
   give "$ISTIO_HUB"/{pilot,proxyv2,install-cni}:"$ISTIO_VERSION"
   istioctl install -y --kubeconfig "$kubeconfig" --context "$context" -f mesh/istio/install.yaml \
-    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION"
+    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION" --set meshConfig.defaultConfig.tracing.sampling=100
   mesh_objects
 }
 
@@ -112,9 +113,9 @@ give() { # those of the given images that this machine has, to every node; nodes
 build() {
   local version
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' "services/$1/pyproject.toml")
-  docker build --progress plain -f services/Dockerfile -t "$1:dev" \
+  docker build --progress plain -f services/Dockerfile -t "$1:dev" --iidfile "$state/image/$1" \
     --build-arg "SERVICE=$1" --build-arg "VERSION=$version" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" .
-  docker tag "$1:dev" "$1:$(tag "$1")"
+  docker tag "$(<"$state/image/$1")" "$1:$(tag "$1")"
 }
 
 give_system() {
@@ -144,8 +145,8 @@ install() { # a chart as a release of its own name: `install <chart> <namespace>
   shift 2
   [ "$chart" != gateway ] || given=$state/gateway.yaml
   helm upgrade --install "$chart" "charts/$chart" --kubeconfig "$kubeconfig" --kube-context "$context" \
-    --namespace "$namespace" -f "$given" -f "charts/$chart/ci/kind-values.yaml" \
-    -f "charts/$chart/ci/${MESH/#none/plain}-values.yaml" --wait --timeout 5m "$@"
+    --namespace "$namespace" -f "charts/$chart/ci/kind-values.yaml" -f "charts/$chart/ci/${MESH/#none/plain}-values.yaml" \
+    -f "$given" --wait --timeout 5m "$@"
 }
 
 values() { # what only this cluster can tell; skaffold reads the same two files
@@ -229,7 +230,7 @@ down() {
   rm -rf "$state"
 }
 
-(umask 077 && mkdir -p "$state/log")
+(umask 077 && mkdir -p "$state"/{image,log})
 case ${1:-} in
   up | mesh | images | load | prepare | deploy | down) "$1" ;;
   *) fail "usage: hack/cluster.sh up | mesh | images | load | prepare | deploy | down" ;;

@@ -98,8 +98,8 @@ ${hooks}\
         # make has vendored the library; skaffold would ask for it again for each release.
         skipBuildDependencies: true
         valuesFiles:
-          - .kind/{{default "tradewind" .KIND_CLUSTER}}/$values.yaml
           - charts/$name/ci/kind-values.yaml
+          - .kind/{{default "tradewind" .KIND_CLUSTER}}/$values.yaml
 ${image}\
 ${forward}\
 profiles:
@@ -200,7 +200,7 @@ def _profiles(name: str, *, with_hooks: bool, with_build: bool) -> list[str]:
     release = "/deploy/helm/releases/0"
     profiles = []
     for provider in PROVIDERS:
-        lines = [f"{{op: add, path: {release}/valuesFiles/-, value: charts/{name}/ci/{provider}-values.yaml}}"]
+        lines = [f"{{op: add, path: {release}/valuesFiles/1, value: charts/{name}/ci/{provider}-values.yaml}}"]
         if with_hooks:  # These are dev-infra's, which is in no mesh and has the same values in all of them.
             mesh = "none" if provider == "plain" else provider.partition("-")[0]
             lines = [f'{{op: replace, path: /deploy/helm/hooks/before/0/host/command/2, value: "MESH={mesh}"}}']
