@@ -75,7 +75,9 @@ def test_make_targets_in_documents_exist(pages: list[Path], root: Path) -> None:
 
 def test_every_make_target_of_help_exists(root: Path) -> None:
     shown = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True)
-    assert {"run", "test", "check", "bench", "fuzz", "e2e"} <= set(re.findall(r"^  ([a-z0-9-]+) ", shown.stdout, re.MULTILINE))
+    assert {"run", "test", "check", "bench", "fuzz", "e2e"} <= set(
+        re.findall(r"^  ([a-z0-9-]+) ", shown.stdout, re.MULTILINE)
+    )
 
 
 def commands_of(module: str, root: Path, **environment: str) -> set[str]:
