@@ -76,10 +76,10 @@ format: .installed-dev ## Rewrite the sources the way `make lint` wants them
 ##@ Generated files
 
 .PHONY: generate
-generate: generate-routes generate-openapi generate-events generate-benchmarks ## Write every generated file anew
+generate: generate-routes generate-openapi generate-events generate-benchmarks generate-charts ## Write every generated file anew
 
 .PHONY: verify
-verify: verify-routes verify-openapi verify-events verify-benchmarks verify-requirements ## Say which generated file is not current
+verify: verify-routes verify-openapi verify-events verify-benchmarks verify-charts verify-requirements ## Say which generated file is not current
 
 .PHONY: generate-routes verify-routes
 generate-routes: .installed-dev ## Gateway routes and auth's clients and scopes, from every service.yaml
@@ -98,6 +98,12 @@ generate-events: .installed-dev ## Schemas of the events each service tells; a b
 	@$(call each_service,schemas)
 verify-events: .installed-dev
 	@$(call each_service,schemas --check)
+
+.PHONY: generate-charts verify-charts
+generate-charts: .installed-dev ## Each chart's values.schema.json and README.md, from its commented values
+	@$(python) hack/charts.py
+verify-charts: .installed-dev
+	@$(python) hack/charts.py --check
 
 .PHONY: generate-benchmarks verify-benchmarks
 generate-benchmarks: .installed-dev ## The table of docs/benchmarks.md, from bench/results.json
