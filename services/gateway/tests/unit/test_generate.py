@@ -194,6 +194,8 @@ def test_the_repositorys_own_files_are_current(generate: ModuleType, tmp_path: P
         generate.REGISTRY,
         generate.SERVERS,
         generate.PUBLIC,
+        generate.UMBRELLA,
+        generate.UMBRELLA_VALUES,
         generate.COMPOSE,
         generate.SKAFFOLD,
     )
