@@ -227,7 +227,7 @@ spec:
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata:
-  name: {{ include "common.fullname" $ }}-{{ .host | replace "." "-" | replace "*" "any" | trunc 40 | trimSuffix "-" }}
+  name: {{ include "common.hostName" (list $ .host) }}
   labels:
     {{- include "common.labels" (list $ "api") | nindent 4 }}
 spec:

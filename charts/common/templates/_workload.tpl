@@ -235,6 +235,14 @@ spec:
       {{- with .Values.service.nodePort }}
       nodePort: {{ int . }}
       {{- end }}
+    {{- if .Values.monitoring.serviceMonitor.enabled }}
+    # A ServiceMonitor finds pods by their Service's port.
+    - name: http-metrics
+      port: 9090
+      targetPort: http-metrics
+      protocol: TCP
+      appProtocol: http
+    {{- end }}
 {{- end }}
 
 {{- define "common.hpa" -}}
