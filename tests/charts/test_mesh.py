@@ -1,0 +1,418 @@
+"""Who may ask what: read back out of each mesh's policies, and held against what the `service.yaml`s say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.charts.breaking import Edit, unnoticed
+from tests.charts.rendering import (
+    ISSUER,
+    KIND_ISSUER,
+    ROOT,
+    SYSTEMS,
+    Object,
+    Policy,
+    Render,
+    Scenario,
+    findings,
+    manifests,
+    named,
+    render,
+    renders,
+    service_charts,
+    service_renders,
+    systems,
+)
+
+EVERYBODY = "*"
+"""As a caller: any pod of the namespace."""
+Right = tuple[str, str, str]
+"""Caller, method and path."""
+
+ISTIO = Scenario(("default",), "istio")
+AMBIENT = Scenario(("default",), "istio-ambient")
+LINKERD = Scenario(("default",), "linkerd")
+NONE = Scenario(("default",), "none")
+
+
+def asked(service: str) -> set[Right]:
+    """Return what its callers say they ask of a service, the gateway's routes included."""
+    rights: set[Right] = {
+        (name, method, path)
+        for name, manifest in manifests().items()
+        for ask in manifest.asks
+        if ask.service == service
+        for method in ask.methods
+        for path in ask.paths
+    }
+    for route in manifests()[service].routes:
+        rights |= {("gateway", method, path) for method in route.methods for path in route.paths}
+    if service != "gateway":
+        rights.add(("gateway", "GET", "/openapi.json"))
+    return rights
+
+
+def istio_rights(rendered: Render) -> set[Right]:
+    """Return what the AuthorizationPolicy of a service lets through."""
+    policy = rendered.named("AuthorizationPolicy", rendered.chart)
+    assert policy["spec"].get("action", "ALLOW") == "ALLOW"
+    rights: set[Right] = set()
+    for rule in policy["spec"]["rules"]:
+        assert rule.keys() == {"from", "to"}, f"{rendered}: {rule}"
+        for caller in _istio_callers(rule["from"]):
+            rights |= {
+                (caller, method, path)
+                for to in rule["to"]
+                for method in to["operation"].get("methods", ["any"])
+                for path in to["operation"]["paths"]
+            }
+    return rights
+
+
+def _istio_callers(sources: list[Object]) -> Iterator[str]:
+    for each in sources:
+        (kind,) = each["source"]
+        assert kind in {"serviceAccounts", "namespaces"}
+        yield from [EVERYBODY] if kind == "namespaces" else each["source"][kind]
+
+
+def covers(rights: set[Right], right: Right) -> bool:
+    """Tell whether a caller may do something, by an entry of its own or by one for everybody."""
+    caller, method, path = right
+    return any(
+        who in {caller, EVERYBODY} and how in {method, "any"} and (path == where or _prefixed(where, path))
+        for who, how, where in rights
+    )
+
+
+def _prefixed(pattern: str, path: str) -> bool:
+    return pattern.endswith("*") and path.startswith(pattern[:-1])
+
+
+def caller_names(rights: set[Right], service: str) -> set[str]:
+    """Return who is let in, but for the service's own test and the edge's proxy."""
+    return {who for who, _, _ in rights} - {f"{service}-test", "tradewind-istio"}
+
+
+@pytest.mark.parametrize("service", service_charts())
+@pytest.mark.parametrize("scenario", [each for each in SYSTEMS if each.mesh != "none"], ids=str)
+def test_what_is_asked_is_allowed(service: str, scenario: Scenario) -> None:
+    rendered = render(service, scenario)
+    rights = rights_of(rendered)
+    if rights is not None:
+        assert sorted(right for right in asked(service) if not covers(rights, right)) == []
+
+
+def rights_of(rendered: Render) -> set[Right] | None:
+    """Return what the mesh lets through; None without a mesh."""
+    match rendered.mesh:
+        case "none":
+            return None
+        case "linkerd":
+            return linkerd_rights(rendered)
+        case _:
+            return istio_rights(rendered)
+
+
+@pytest.mark.parametrize("service", service_charts())
+def test_nobody_is_allowed_what_it_does_not_ask(service: str) -> None:
+    """The gateway's entry may be wider than its routes: it checks each by itself."""
+    given = istio_rights(render(service, ISTIO))
+    own = {right for right in given if right[0] in manifests() and right[0] != "gateway"}
+    assert sorted(own - asked(service)) == []
+    for _, method, path in {right for right in given if right[0] == "gateway"}:
+        routed = [each for who, how, each in asked(service) if who == "gateway" and how == method]
+        assert any(each.startswith(path.rstrip("*")) for each in routed), f"gateway: {method} {path}"
+
+
+def test_only_auths_keys_and_tokens_are_everybodys() -> None:
+    for service in service_charts():
+        given = {(method, path) for who, method, path in istio_rights(render(service, ISTIO)) if who == EVERYBODY}
+        expected = {("GET", "/.well-known/jwks.json"), ("POST", "/v1/oauth/token")}
+        assert given == (expected if service == "auth" else set()), service
+
+
+@pytest.mark.parametrize("service", service_charts())
+def test_every_policy_names_the_same_callers(service: str) -> None:
+    expected = caller_names(istio_rights(render(service, ISTIO)), service)
+    assert caller_names(istio_rights(render(service, AMBIENT)), service) == expected
+    assert caller_names(linkerd_rights(render(service, LINKERD)), service) == expected
+    for scenario in (NONE, ISTIO, AMBIENT, LINKERD):
+        assert network_callers(render(service, scenario)) == expected, scenario
+
+
+@pytest.mark.parametrize("service", service_charts())
+def test_both_meshes_allow_the_same(service: str) -> None:
+    own = {right for right in istio_rights(render(service, ISTIO)) if right[0] != "tradewind-istio"}
+    # Linkerd cannot tell the kubelet by its account: probes are open to whom the NetworkPolicy lets in.
+    assert linkerd_rights(render(service, LINKERD)) == {right for right in own if right[2] not in PROBES}
+    assert {right for right in istio_rights(render(service, AMBIENT)) if right[0] != "tradewind-istio"} == own
+
+
+def network_callers(rendered: Render) -> set[str]:
+    """Return whom a service's NetworkPolicy lets in to its API."""
+    found: set[str] = set()
+    for rule in rendered.named("NetworkPolicy", rendered.chart)["spec"]["ingress"]:
+        ports = {each["port"] for each in rule["ports"]}
+        for peer in rule["from"] if ports & {8000, 4143} else []:
+            labels = peer.get("podSelector", {}).get("matchLabels", {})
+            if peer.get("podSelector") == {} and "namespaceSelector" not in peer:
+                found.add(EVERYBODY)
+            elif (name := labels.get("app.kubernetes.io/name")) and name != rendered.chart:
+                found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("service", service_charts())
+def test_its_own_test_may_ask_a_service_and_is_refused_something(service: str) -> None:
+    given = {(method, path) for who, method, path in istio_rights(render(service, ISTIO)) if who == f"{service}-test"}
+    assert ("GET", "/readyz") in given
+    assert {method for method, _ in given} == {"GET"}
+
+
+@pytest.mark.parametrize("service", service_charts())
+def test_edge_reaches_the_gateway_and_public_keys_only(service: str) -> None:
+    given = {right for right in istio_rights(render(service, ISTIO)) if right[0] == "tradewind-istio"}
+    assert bool(given) is (service == "gateway")
+
+
+def linkerd_rights(rendered: Render) -> set[Right]:
+    """Return what Linkerd's policies let through: routes of the Server, and who is authenticated for each."""
+    servers = {each["metadata"]["name"] for each in rendered.of("Server")}
+    identities = {
+        each["metadata"]["name"]: {_account(name) for name in [*each["spec"].get("identities", []), *_refs(each)]}
+        for each in rendered.of("MeshTLSAuthentication")
+    }
+    routes = {each["metadata"]["name"]: each["spec"] for each in rendered.of("HTTPRoute")}
+    rights: set[Right] = set()
+    for policy in rendered.of("AuthorizationPolicy"):
+        target = policy["spec"]["targetRef"]
+        for reference in policy["spec"]["requiredAuthenticationRefs"]:
+            if reference["kind"] != "MeshTLSAuthentication" or target["kind"] != "HTTPRoute":
+                continue
+            route = routes[target["name"]]
+            assert {each["name"] for each in route["parentRefs"]} <= servers, f"{rendered}: {target}"
+            rights |= {
+                (who, how, where) for who in identities[reference["name"]] for how, where in _linkerd_matches(route)
+            }
+    return rights
+
+
+def _refs(authentication: Object) -> Iterator[str]:
+    for each in authentication["spec"].get("identityRefs", []):
+        yield EVERYBODY if each["kind"] == "Namespace" else each["name"]
+
+
+def _account(identity: str) -> str:
+    return EVERYBODY if identity.startswith("*") else identity.partition(".")[0]
+
+
+def _linkerd_matches(route: Object) -> Iterator[tuple[str, str]]:
+    for rule in route["rules"]:
+        for match in rule["matches"]:
+            path = match["path"]
+            regular = path["value"].removesuffix(".*").replace("\\", "") + "*"
+            yield match["method"], path["value"] if path["type"] == "Exact" else regular
+
+
+# Platform: what the namespace and its edge have once.
+
+
+def test_a_namespace_denies_whatever_no_service_allows() -> None:
+    for rendered in (render("platform", each) for each in SYSTEMS):
+        empty = [each for each in rendered.of("AuthorizationPolicy") if each.get("spec", {}) == {}]
+        strict = [each for each in rendered.of("PeerAuthentication") if "selector" not in each["spec"]]
+        istio = rendered.mesh in {"istio", "istio-ambient"}
+        assert len(empty) == istio, rendered
+        assert [each["spec"]["mtls"]["mode"] for each in strict] == ["STRICT"] * istio, rendered
+
+
+def public_routes() -> set[tuple[str, str]]:
+    """Return method and path of what the gateway's route file leaves open."""
+    file = yaml.safe_load((ROOT / "services/gateway/src/gateway/routes.yaml").read_text())
+    return {
+        (method, path)
+        for route in file["routes"]
+        if route.get("auth") == "none"
+        for method in route["methods"]
+        for path in route["paths"]
+    }
+
+
+# What the gateway answers itself, to anybody: its start page, the merged document and how it is.
+OWN_PAGES = {"/", "/docs", "/docs/*", "/openapi.json", "/livez", "/readyz"}
+
+
+def test_public_paths_at_the_edge_are_the_gateways() -> None:
+    edge = render("platform", ISTIO).named("AuthorizationPolicy", "edge")
+    public: set[tuple[str, str]] = set()
+    for rule in edge["spec"]["rules"]:
+        if "from" not in rule and "when" not in rule:
+            public |= {
+                (method, path)
+                for to in rule["to"]
+                for method in to["operation"]["methods"]
+                for path in to["operation"].get("paths", ["*"])
+            }
+    own = {(method, path) for method, path in public if path in OWN_PAGES and method in {"GET", "HEAD"}}
+    own.add(("OPTIONS", "*"))  # A browser's preflight carries no token.
+    # Whoever may read may ask for the head.
+    heads = {("HEAD", path) for method, path in public_routes() if method == "GET"}
+    assert public - own - heads == public_routes()
+
+
+def test_the_rest_of_the_edge_needs_a_token_or_an_api_key() -> None:
+    edge = render("platform", ISTIO).named("AuthorizationPolicy", "edge")
+    others = [{key: rule[key] for key in rule} for rule in edge["spec"]["rules"] if "from" in rule or "when" in rule]
+    assert sorted(others, key=str) == sorted(
+        [
+            {"from": [{"source": {"requestPrincipals": ["*"]}}]},
+            {"when": [{"key": "request.headers[x-api-key]", "values": ["*"]}]},
+        ],
+        key=str,
+    )
+
+
+def test_edge_trusts_the_issuer_that_auth_is() -> None:
+    for system in systems():
+        platform = system["platform"]
+        if platform.mesh not in {"istio", "istio-ambient"}:
+            assert platform.of("RequestAuthentication") == [], platform
+            continue
+        (rule,) = platform.named("RequestAuthentication", "edge")["spec"]["jwtRules"]
+        assert rule["issuer"] == (KIND_ISSUER if platform.scenario.on_kind else ISSUER)
+        assert rule["jwksUri"] == "http://auth.tradewind.svc.cluster.local/.well-known/jwks.json"
+        assert rule["forwardOriginalToken"] is True
+
+
+def test_edge_is_one_gateway_with_a_route_to_the_gateway_service() -> None:
+    for system in systems():
+        if system["platform"].mesh not in {"istio", "istio-ambient"}:
+            continue
+        edges = [each for each in system["platform"].of("Gateway") if each["spec"]["gatewayClassName"] == "istio"]
+        assert [each["metadata"]["name"] for each in edges] == ["tradewind"]
+        targets = {
+            backend["name"]
+            for route in system["platform"].of("HTTPRoute")
+            for rule in route["spec"]["rules"]
+            for backend in rule.get("backendRefs", [])
+        }
+        assert targets == {"gateway"}
+        for policy in [
+            *system["platform"].of("RequestAuthentication"),
+            *(each for each in system["platform"].of("AuthorizationPolicy") if each.get("spec")),
+        ]:
+            if policy["metadata"]["name"] == "edge":
+                group = "gateway.networking.k8s.io"
+                assert policy["spec"]["targetRefs"] == [{"group": group, "kind": "Gateway", "name": "tradewind"}]
+
+
+def test_namespace_has_each_selectorless_object_once() -> None:
+    for system in systems():
+        for kind in ("Sidecar", "Telemetry", "PeerAuthentication", "RequestAuthentication"):
+            found = [
+                named(each)
+                for rendered in system.values()
+                for each in rendered.of(kind)
+                if not each["spec"].keys() & {"selector", "workloadSelector", "targetRefs"}
+            ]
+            assert len(found) <= 1, f"{found} [{system['platform'].scenario}]"
+
+
+def test_sidecars_send_nothing_to_what_they_do_not_know() -> None:
+    (sidecar,) = render("platform", ISTIO).of("Sidecar")
+    assert sidecar["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
+    assert {"./*", "istio-system/*", "tradewind-data/*"} == set(sidecar["spec"]["egress"][0]["hosts"])
+
+
+def test_without_a_mesh_there_is_none_of_its_kinds() -> None:
+    for rendered in renders():
+        groups = {each["apiVersion"].partition("/")[0] for each in rendered.objects}
+        foreign = {
+            "none": {"istio.io", "linkerd.io", "gateway.networking.k8s.io"},
+            "istio": {"linkerd.io"},
+            "istio-ambient": {"linkerd.io"},
+            "linkerd": {"istio.io"},
+        }[rendered.mesh]
+        assert [group for group in groups if group.endswith(tuple(foreign))] == [], rendered
+
+
+def _pods(rendered: Render) -> list[Mapping[str, Any]]:
+    return [each["spec"]["template"]["metadata"] for each in rendered.of("Deployment")]
+
+
+def test_metrics_port_stays_out_of_the_mesh() -> None:
+    for rendered in service_renders():
+        for pod in _pods(rendered):
+            annotations = pod.get("annotations", {})
+            if rendered.mesh == "istio":
+                assert annotations["traffic.sidecar.istio.io/excludeInboundPorts"] == "9090", rendered
+                assert annotations["prometheus.istio.io/merge-metrics"] == "false", rendered
+            if rendered.mesh == "linkerd":
+                assert "9090" in annotations["config.linkerd.io/skip-inbound-ports"].split(","), rendered
+                assert annotations["config.linkerd.io/default-inbound-policy"] == "deny", rendered
+            if rendered.mesh == "none":
+                assert [key for key in annotations if "istio.io" in key or "linkerd.io" in key] == [], rendered
+
+
+def loose_rules(objects: list[Object]) -> Iterator[str]:
+    """Rules that Istio reads as more, or as nothing: wildcards, too many callers, two kinds of source at once."""
+    for thing in objects:
+        if thing["kind"] == "AuthorizationPolicy" and thing["apiVersion"].startswith("security.istio.io"):
+            for rule in thing.get("spec", {}).get("rules", []):
+                for problem in (*_loose_sources(rule), *_loose_operations(rule)):
+                    yield f"{named(thing)} {problem}"
+
+
+def _loose_sources(rule: Object) -> Iterator[str]:
+    for source in (each["source"] for each in rule.get("from", [])):
+        accounts = source.get("serviceAccounts", [])
+        if len(source) != 1 or any(key.startswith("not") for key in source):
+            yield f"mixes {sorted(source)}"
+        if len(accounts) > 16 or any("*" in account for account in accounts):
+            yield f"names {accounts}"
+
+
+def _loose_operations(rule: Object) -> Iterator[str]:
+    for operation in (each["operation"] for each in rule.get("to", [])):
+        if any(key.startswith("not") for key in operation):
+            yield f"says what may not: {sorted(operation)}"
+        for path in operation.get("paths", []):
+            if not path.startswith("/") or "*" in path[:-1]:
+                yield f"has the path {path}"
+
+
+BREAKS: dict[Policy, list[Edit]] = {
+    loose_rules: [
+        Edit("AuthorizationPolicy", "spec/rules/0/from/0/source/serviceAccounts", ["*"]),
+        Edit("AuthorizationPolicy", "spec/rules/0/from/0/source", {"serviceAccounts": ["a"], "namespaces": ["b"]}),
+        Edit("AuthorizationPolicy", "spec/rules/0/to/0/operation/paths", ["/v1/*/things"]),
+        Edit("AuthorizationPolicy", "spec/rules/0/to/0/operation/notPaths", ["/v1"]),
+    ],
+}
+
+
+def test_rules_say_what_they_mean() -> None:
+    assert findings(loose_rules) == {}
+
+
+@pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
+def test_it_is_noticed_when_a_chart_has(policy: Policy) -> None:
+    assert list(unnoticed(policy, render("auth", ISTIO), BREAKS[policy])) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"),
+    [
+        (("orders", "GET", "/v1/stock"), True),
+        (("orders", "GET", "/v1/stock/1"), True),
+        (("orders", "POST", "/v1/stock"), False),
+        (("payments", "GET", "/v1/stock"), False),
+        (("payments", "GET", "/keys"), True),
+    ],
+    ids=["exact", "prefix", "method", "caller", "everybody"],
+)
+def test_right_is_found_in_what_covers_it(right: Right, *, expected: bool) -> None:
+    assert covers({("orders", "GET", "/v1/stock*"), (EVERYBODY, "GET", "/keys")}, right) is expected

@@ -1,0 +1,109 @@
+"""Opinions of others, where their programs are on PATH; with `REQUIRE=istioctl` its absence is a failure."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chassis.testing import skip_without
+from tests.charts.rendering import NAMESPACE, Scenario, helm, system
+from tests.charts.test_objects import KUBERNETES, schema_folder
+
+ISTIO = Scenario(("default",), "istio")
+
+
+def program(name: str) -> str:
+    """Return the path of a program, or skip."""
+    return shutil.which(name) or skip_without(name, f"{name} is not on PATH")
+
+
+def run(*command: str) -> str:
+    """Run a program that must succeed, and return what it says."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def manifests_file(tmp_path: Path) -> Path:
+    """What all charts but the data's give with Istio, in one file."""
+    path = tmp_path / "istio.yaml"
+    objects = [each for chart, given in system(ISTIO).items() if chart != "dev-infra" for each in given.objects]
+    path.write_text(yaml.safe_dump_all(objects))
+    return path
+
+
+def test_istioctl_validates_every_object(manifests_file: Path) -> None:
+    run(program("istioctl"), "validate", "-f", str(manifests_file))
+
+
+def test_istioctl_finds_nothing_to_say(manifests_file: Path) -> None:
+    """Without `-n` it would look at the namespace `default` only."""
+    analyze = ("analyze", "--use-kube=false", "-n", NAMESPACE, "--failure-threshold", "Warning")
+    run(program("istioctl"), *analyze, str(manifests_file))
+
+
+@pytest.mark.parametrize("mesh", ["none", "istio"])
+def test_kubeconform_agrees(mesh: str, tmp_path: Path) -> None:
+    """It would fetch its schemas: here it gets those that the Python package brings."""
+    tool = program("kubeconform")
+    path = tmp_path / "objects.yaml"
+    objects = [each for given in system(Scenario(("default",), mesh)).values() for each in given.objects]
+    path.write_text(yaml.safe_dump_all(objects))
+    location = f"{schema_folder(KUBERNETES)}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    run(tool, "-strict", "-ignore-missing-schemas", "-schema-location", location, str(path))
+
+
+# Each with the reason why it does not hold for us.
+EXCEPTIONS = {
+    "container-image-pull-policy": "images are pinned by tag or digest, so the node's copy is the one",
+    "container-resources": "no CPU limit: throttling shows as latency",
+    "container-ephemeral-storage-request-and-limit": "nothing is written but a small /tmp",
+    "container-security-context-user-group-id": "it wants ids above 10000, and looks at containers, not at their pod",
+    "pod-networkpolicy": "the migration's policy is a hook, as the migration is",
+    "pod-probes": "one path for liveness and start-up is meant",
+    "pod-probes-identical": "one path for liveness and start-up is meant",
+    "deployment-has-host-podantiaffinity": "pods are spread over zones and hosts by constraints",
+    "statefulset-has-host-podantiaffinity": "one replica, for development",
+}
+
+
+@pytest.mark.parametrize("mesh", ["none", "istio"])
+def test_kube_score_has_no_criticals(mesh: str, tmp_path: Path) -> None:
+    path = tmp_path / "objects.yaml"
+    given = system(Scenario(("default",), mesh))
+    path.write_text(
+        yaml.safe_dump_all([each for chart in given if chart != "dev-infra" for each in given[chart].objects])
+    )
+    ignored = [part for name in EXCEPTIONS for part in ("--ignore-test", name)]
+    run(program("kube-score"), "score", *ignored, "--kubernetes-version", f"v{KUBERNETES}", str(path))
+
+
+def _rules() -> Iterator[tuple[str, Any]]:
+    for chart, given in system(Scenario(("prod",), "istio")).items():
+        for rule in given.of("PrometheusRule"):
+            yield chart, rule["spec"]
+
+
+def test_promtool_takes_every_rule(tmp_path: Path) -> None:
+    tool = program("promtool")
+    for chart, spec in _rules():
+        path = tmp_path / f"{chart}.yaml"
+        path.write_text(yaml.safe_dump(spec))
+        run(tool, "check", "rules", str(path))
+
+
+def test_promtool_takes_the_configuration(tmp_path: Path) -> None:
+    tool = program("promtool")
+    config = system(ISTIO)["dev-infra"].named("ConfigMap", "prometheus-config")["data"]["prometheus.yml"]
+    path = tmp_path / "prometheus.yml"
+    path.write_text(config)
+    run(tool, "check", "config", "--syntax-only", str(path))
+
+
+def test_helm_is_the_one_of_this_process_or_newer() -> None:
+    assert helm().helm_sdk_version().startswith("v4.")
