@@ -20,7 +20,8 @@ LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)|!\[[^]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ((?:[a-z][a-z0-9-]* ?)+)")
-TRADEWIND = re.compile(r"(?<!-n )(?<!namespace )\btradewind ([a-z][a-z-]+)\b(?!/)")  # Not the namespace or release of that name.
+# Not the namespace of that name, and not the release.
+TRADEWIND = re.compile(r"(?<!-n )(?<!namespace )\btradewind ([a-z][a-z-]+)\b(?!/)")
 METRIC = re.compile(r"\btradewind_[a-z_]+")
 SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:__[A-Z0-9_]+)+\b")
 CHASSIS = re.compile(r"python -m chassis ([a-z][a-z-]+)")
