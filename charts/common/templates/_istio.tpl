@@ -132,25 +132,29 @@ connect-failure,refused-stream,reset,503,retriable-status-codes
 
 {{/*
 Ambient: ztunnel lets only the waypoint in, and the waypoint asks the policy above. Metrics are scraped from outside the
-mesh, so their port takes plaintext. Timeouts are the route's; retries stay the mesh's default there.
+mesh, so their port takes plain text. Timeouts are the route's; retries stay the mesh's default there.
 */}}
 {{- define "common.waypoint" }}
+{{- range $component := include "common.components" . | fromJsonArray }}
+{{- $name := (include "common.component" (list $ $component) | fromJson).name }}
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata:
-  name: {{ include "common.fullname" . }}-waypoint
+  name: {{ $name }}-ztunnel
   labels:
-    {{- include "common.labels" (list . "api") | nindent 4 }}
+    {{- include "common.labels" (list $ $component) | nindent 4 }}
 spec:
   selector:
     matchLabels:
-      {{- include "common.selector" (list . "api") | nindent 6 }}
+      {{- include "common.selector" (list $ $component) | nindent 6 }}
   action: ALLOW
   rules:
+    {{- if eq $component "api" }}
     - from:
         - source:
-            serviceAccounts: [{{ .Values.mesh.waypoint }}]
+            serviceAccounts: [{{ $.Values.mesh.waypoint }}]
+    {{- end }}
     - to:
         - operation:
             ports: ["9090"]
@@ -158,18 +162,19 @@ spec:
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata:
-  name: {{ include "common.fullname" . }}
+  name: {{ $name }}
   labels:
-    {{- include "common.labels" (list . "api") | nindent 4 }}
+    {{- include "common.labels" (list $ $component) | nindent 4 }}
 spec:
   selector:
     matchLabels:
-      {{- include "common.selector" (list . "api") | nindent 6 }}
+      {{- include "common.selector" (list $ $component) | nindent 6 }}
   mtls:
     mode: STRICT
   portLevelMtls:
     "9090":
       mode: PERMISSIVE
+{{- end }}
 {{- if not .Values.mesh.fromIngress }}
 ---
 apiVersion: gateway.networking.k8s.io/v1
