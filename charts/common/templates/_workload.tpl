@@ -133,7 +133,8 @@ securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 volumes:
   - name: tmp
-    emptyDir: {}
+    emptyDir:
+      sizeLimit: 64Mi
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
