@@ -147,7 +147,7 @@ def test_every_policy_names_the_same_callers(service: str) -> None:
 def test_both_meshes_allow_the_same(service: str) -> None:
     own = {right for right in istio_rights(render(service, ISTIO)) if right[0] != "tradewind-istio"}
     # Linkerd cannot tell the kubelet by its account: probes are open to whom the NetworkPolicy lets in.
-    assert linkerd_rights(render(service, LINKERD)) == {right for right in own if right[2] not in PROBES}
+    assert linkerd_rights(render(service, LINKERD)) == {right for right in own if right[2] != "/readyz"}
     assert {right for right in istio_rights(render(service, AMBIENT)) if right[0] != "tradewind-istio"} == own
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from chassis.testing import skip_without
-from tests.charts.rendering import NAMESPACE, Scenario, helm, system
+from tests.charts.rendering import DATA, NAMESPACE, Scenario, helm, system
 from tests.charts.test_objects import KUBERNETES, schema_folder
 
 ISTIO = Scenario(("default",), "istio")
@@ -28,41 +28,37 @@ def run(*command: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture
-def manifests_file(tmp_path: Path) -> Path:
-    """What all charts but the data's give with Istio, in one file."""
-    path = tmp_path / "istio.yaml"
-    objects = [each for chart, given in system(ISTIO).items() if chart != "dev-infra" for each in given.objects]
-    path.write_text(yaml.safe_dump_all(objects))
-    return path
+def written(folder: Path, scenario: Scenario, *, data: bool = False) -> str:
+    """Write what all charts give into one file, the data services' only where asked for; return its path."""
+    path = folder / f"{scenario}.yaml"
+    given = (rendered for chart, rendered in system(scenario).items() if data or chart != DATA)
+    path.write_text(yaml.dump_all((each for rendered in given for each in rendered.objects), Dumper=yaml.CSafeDumper))
+    return str(path)
 
 
-def test_istioctl_validates_every_object(manifests_file: Path) -> None:
-    run(program("istioctl"), "validate", "-f", str(manifests_file))
+def test_istioctl_validates_every_object(tmp_path: Path) -> None:
+    run(program("istioctl"), "validate", "-f", written(tmp_path, ISTIO))
 
 
-def test_istioctl_finds_nothing_to_say(manifests_file: Path) -> None:
+def test_istioctl_finds_nothing_to_say(tmp_path: Path) -> None:
     """Without `-n` it would look at the namespace `default` only."""
     analyze = ("analyze", "--use-kube=false", "-n", NAMESPACE, "--failure-threshold", "Warning")
-    run(program("istioctl"), *analyze, str(manifests_file))
+    run(program("istioctl"), *analyze, written(tmp_path, ISTIO))
 
 
 @pytest.mark.parametrize("mesh", ["none", "istio"])
 def test_kubeconform_agrees(mesh: str, tmp_path: Path) -> None:
     """It would fetch its schemas: here it gets those that the Python package brings."""
     tool = program("kubeconform")
-    path = tmp_path / "objects.yaml"
-    objects = [each for given in system(Scenario(("default",), mesh)).values() for each in given.objects]
-    path.write_text(yaml.safe_dump_all(objects))
     location = f"{schema_folder(KUBERNETES)}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    run(tool, "-strict", "-ignore-missing-schemas", "-schema-location", location, str(path))
+    path = written(tmp_path, Scenario(("default",), mesh), data=True)
+    run(tool, "-strict", "-ignore-missing-schemas", "-schema-location", location, path)
 
 
 # Each with the reason why it does not hold for us.
 EXCEPTIONS = {
     "container-image-pull-policy": "images are pinned by tag or digest, so the node's copy is the one",
     "container-resources": "no CPU limit: throttling shows as latency",
-    "container-ephemeral-storage-request-and-limit": "nothing is written but a small /tmp",
     "container-security-context-user-group-id": "it wants ids above 10000, and looks at containers, not at their pod",
     "pod-networkpolicy": "the migration's policy is a hook, as the migration is",
     "pod-probes": "one path for liveness and start-up is meant",
@@ -74,13 +70,10 @@ EXCEPTIONS = {
 
 @pytest.mark.parametrize("mesh", ["none", "istio"])
 def test_kube_score_has_no_criticals(mesh: str, tmp_path: Path) -> None:
-    path = tmp_path / "objects.yaml"
-    given = system(Scenario(("default",), mesh))
-    path.write_text(
-        yaml.safe_dump_all([each for chart in given if chart != "dev-infra" for each in given[chart].objects])
-    )
+    tool = program("kube-score")
     ignored = [part for name in EXCEPTIONS for part in ("--ignore-test", name)]
-    run(program("kube-score"), "score", *ignored, "--kubernetes-version", f"v{KUBERNETES}", str(path))
+    path = written(tmp_path, Scenario(("default",), mesh))
+    run(tool, "score", *ignored, "--kubernetes-version", f"v{KUBERNETES}", path)
 
 
 def _rules() -> Iterator[tuple[str, Any]]:
@@ -99,7 +92,7 @@ def test_promtool_takes_every_rule(tmp_path: Path) -> None:
 
 def test_promtool_takes_the_configuration(tmp_path: Path) -> None:
     tool = program("promtool")
-    config = system(ISTIO)["dev-infra"].named("ConfigMap", "prometheus-config")["data"]["prometheus.yml"]
+    config = system(ISTIO)[DATA].named("ConfigMap", "prometheus-config")["data"]["prometheus.yml"]
     path = tmp_path / "prometheus.yml"
     path.write_text(config)
     run(tool, "check", "config", "--syntax-only", str(path))

@@ -15,7 +15,6 @@ from tests.charts.rendering import (
     manifests,
     named,
     render,
-    renders,
     service_charts,
     service_renders,
 )
@@ -25,6 +24,7 @@ ISTIO = Scenario(("default",), "istio")
 REPEATABLE = {"connect-failure", "refused-stream", "reset", "503", "retriable-status-codes"}
 UNDONE = {"connect-failure", "refused-stream"}
 SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
+LONGEST_WAIT = 5
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -60,6 +60,14 @@ def endless(objects: list[Object]) -> Iterator[str]:
                 yield f"{name}: tries of {tries:g} s do not fit into {route['timeout']}"
         elif retries["attempts"] and not set(retries.get("retryOn", "").split(",")) <= UNDONE:
             yield f"{name}: one slow try takes all the time"
+
+
+def impatient(objects: list[Object]) -> Iterator[str]:
+    """Routes on which a caller may ask to wait (`Prefer: wait=5`), and whose single try ends before that."""
+    for name, route in routes(objects):
+        waits = any("prefer" in match.get("headers", {}) for match in route.get("match", []))
+        if waits and seconds(route["retries"]["perTryTimeout"]) <= LONGEST_WAIT:
+            yield f"{name} does not wait for {LONGEST_WAIT} s"
 
 
 def harmful(objects: list[Object]) -> Iterator[str]:
@@ -147,7 +155,7 @@ def ill_connected(objects: list[Object]) -> Iterator[str]:
                 yield f"{named(thing)} caps its own inbound connections, too"
 
 
-POLICIES: list[Policy] = [endless, harmful, misrouted, ineffective, ejecting, ill_connected]
+POLICIES: list[Policy] = [endless, impatient, harmful, misrouted, ineffective, ejecting, ill_connected]
 ROUTE = "spec/http/0"
 BREAKS: dict[Policy, list[Edit]] = {
     endless: [
@@ -156,6 +164,7 @@ BREAKS: dict[Policy, list[Edit]] = {
         Edit("VirtualService", f"{ROUTE}/retries/attempts", 5),
         Edit("VirtualService", f"{ROUTE}/retries/perTryTimeout"),
     ],
+    impatient: [Edit("VirtualService", f"{ROUTE}/match/1/headers/prefer", {"regex": ".*wait=.*"})],
     harmful: [
         Edit("VirtualService", f"{ROUTE}/match/0/method/regex", "GET|POST"),
         Edit("VirtualService", f"{ROUTE}/match/1/headers"),
@@ -229,13 +238,6 @@ def test_edge_waits_longer_than_the_gateway() -> None:
     for scenario in SYSTEMS:
         given = callee_timeouts(list(render("platform", scenario).objects))
         assert all(each > longest for each in given), scenario
-
-
-def test_only_the_mesh_tries_again() -> None:
-    for rendered in renders():
-        for config in rendered.of("ConfigMap"):
-            retries = [value for name, value in (config.get("data") or {}).items() if name.startswith("HTTP__RETRIES")]
-            assert retries in ([], ["0"]), rendered
 
 
 @pytest.mark.parametrize(("text", "expected"), [("6s", 6), ("500ms", 0.5), ("1m", 60)], ids=["s", "ms", "m"])
