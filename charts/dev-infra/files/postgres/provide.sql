@@ -1,5 +1,6 @@
-\set file /run/secrets/dev-infra/ :service -database-password
-\set password `cat :'file'`
+-- PASSWORD=... psql -v service=auth -f provide.sql: a role and a database of that name. What is there already stays.
+\set ON_ERROR_STOP on
+\getenv password PASSWORD
 SELECT format('CREATE ROLE %I', :'service')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
 ALTER ROLE :"service" LOGIN PASSWORD :'password';
