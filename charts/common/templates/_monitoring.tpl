@@ -36,6 +36,8 @@ spec:
       {{- include "common.selector" (list . "api") | nindent 6 }}
   endpoints:
     - port: http-metrics
+      # A metric's own label `job` names a job of ours.
+      honorLabels: true
       interval: {{ .Values.monitoring.serviceMonitor.interval }}
 {{- range $worker := keys .Values.workers | sortAlpha }}
 {{- include "common.podmonitor" (list $ $worker "" "http-metrics" "/metrics") }}
@@ -66,13 +68,16 @@ spec:
   podMetricsEndpoints:
     - port: {{ index . 3 }}
       path: {{ index . 4 }}
+      honorLabels: true
       interval: {{ $.Values.monitoring.serviceMonitor.interval }}
+      relabelings:
+        - {action: replace, targetLabel: service, replacement: {{ include "common.fullname" $ }}}
 {{- end }}
 
 {{/* Alerts that need no knowledge of what a service is for. They rest on its own metrics, never on a mesh's. */}}
 {{- define "common.prometheusrule" -}}
 {{- $name := include "common.fullname" . }}
-{{- $of := printf "namespace=%q,job=%q" .Release.Namespace (include "common.name" .) }}
+{{- $of := printf "namespace=%q,service=%q" .Release.Namespace $name }}
 ---
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
@@ -85,7 +90,7 @@ spec:
     - name: {{ $name }}
       rules:
         - alert: ServiceAway
-          expr: absent(up{ {{- $of -}} } == 1)
+          expr: absent(up{ {{- $of -}} ,endpoint="http-metrics"} == 1)
           for: 5m
           labels: {severity: critical, service: {{ $name }}}
           annotations:
