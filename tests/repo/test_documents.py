@@ -111,6 +111,7 @@ def test_metrics_in_documents_exist(pages: list[Path], tracked: list[Path]) -> N
 def test_settings_in_documents_exist(pages: list[Path], services: list[str]) -> None:
     known = {name for service in services for name in settings_of(importlib.import_module(f"{service}.main").Settings)}
     assert "DATABASE__URL" in known
+    known |= {f"{group}__{service.upper()}" for group in ("CLIENTS", "PEERS") for service in services}
     assert [name for name in set(SETTING.findall(code_in(pages))) if name not in known] == []
 
 
