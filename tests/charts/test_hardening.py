@@ -58,11 +58,13 @@ def of_another_user(objects: list[Object]) -> Iterator[str]:
         wanted = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), 10001)
         if not wanted.items() <= workload.pod["securityContext"].items():
             yield f"{workload} does not run as 10001"
+        bounded = {
+            volume["name"] for volume in workload.pod.get("volumes", []) if volume.get("emptyDir", {}).get("sizeLimit")
+        }
         for container in workload.containers:
             mounts = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
-            empty = {volume["name"] for volume in workload.pod.get("volumes", []) if "emptyDir" in volume}
-            if mounts.get("/tmp") not in empty:
-                yield f"{workload}/{container['name']} has no /tmp of its own"
+            if mounts.get("/tmp") not in bounded:
+                yield f"{workload}/{container['name']} has no /tmp of its own, or one without bounds"
 
 
 def with_token(objects: list[Object]) -> Iterator[str]:
@@ -230,6 +232,7 @@ BREAKS: dict[Policy, list[Edit]] = {
     of_another_user: [
         Edit("Deployment", f"{POD}/securityContext/runAsUser", 999),
         Edit("Deployment", f"{APP}/volumeMounts", []),
+        Edit("Deployment", f"{POD}/volumes/0/emptyDir", {}),
     ],
     unprobed: [
         Edit("Deployment", f"{APP}/readinessProbe"),

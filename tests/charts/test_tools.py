@@ -55,16 +55,11 @@ def test_kubeconform_agrees(mesh: str, tmp_path: Path) -> None:
     run(tool, "-strict", "-ignore-missing-schemas", "-schema-location", location, path)
 
 
-# Each with the reason why it does not hold for us.
+# What kube-score calls critical, and why it is not so here. Besides these it is told to want no CPU limit.
 EXCEPTIONS = {
-    "container-image-pull-policy": "images are pinned by tag or digest, so the node's copy is the one",
-    "container-resources": "no CPU limit: throttling shows as latency",
-    "container-security-context-user-group-id": "it wants ids above 10000, and looks at containers, not at their pod",
-    "pod-networkpolicy": "the migration's policy is a hook, as the migration is",
-    "pod-probes": "one path for liveness and start-up is meant",
-    "pod-probes-identical": "one path for liveness and start-up is meant",
-    "deployment-has-host-podantiaffinity": "pods are spread over zones and hosts by constraints",
-    "statefulset-has-host-podantiaffinity": "one replica, for development",
+    "container-image-pull-policy": "images are pinned by tag or digest, so the node's copy is the right one",
+    "container-ephemeral-storage-request-and-limit": "the root is read-only, and /tmp is a volume with a limit",
+    "networkpolicy-targets-pod": "the edge's pods come from the Gateway; test_network.py looks at every other selector",
 }
 
 
@@ -73,7 +68,7 @@ def test_kube_score_has_no_criticals(mesh: str, tmp_path: Path) -> None:
     tool = program("kube-score")
     ignored = [part for name in EXCEPTIONS for part in ("--ignore-test", name)]
     path = written(tmp_path, Scenario(("default",), mesh))
-    run(tool, "score", *ignored, "--kubernetes-version", f"v{KUBERNETES}", path)
+    run(tool, "score", "--ignore-container-cpu-limit", *ignored, "--kubernetes-version", f"v{KUBERNETES}", path)
 
 
 def _rules() -> Iterator[tuple[str, Any]]:
