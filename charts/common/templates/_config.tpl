@@ -15,8 +15,9 @@
 {{- $_ := set $config "BROKER__URL" .Values.broker.url -}}
 {{- $_ := set $config "BROKER__USER" (.Values.broker.user | default (include "common.name" .)) -}}
 {{- end -}}
-{{- range $name, $url := .Values.peers -}}
-{{- $_ := set $config (printf "PEERS__%s" ($name | upper | replace "-" "_")) $url -}}
+{{- $peers := (.Files.Get "files/peers.yaml" | fromYaml).peers | default list -}}
+{{- range $name := concat $peers (keys .Values.peers) | uniq -}}
+{{- $_ := set $config (printf "PEERS__%s" ($name | upper | replace "-" "_")) (get $.Values.peers $name | default (printf "http://%s" $name)) -}}
 {{- end -}}
 {{- range $name, $value := .Values.config -}}
 {{- $_ := set $config $name (toString $value) -}}

@@ -18,8 +18,8 @@ Mesh: Istio with sidecars.
 Mesh: Istio, ambient. Retries are the mesh's own, not per route, and every rule about methods and paths needs the waypoint
 {{ .Values.mesh.waypoint }}.
 {{- else if eq $mesh "linkerd" -}}
-Mesh: Linkerd. It checks no token at the ingress, opens no way out by host name, limits no connections, and its circuit
-breaker counts a truthful 503 too. Retries are for GET and HEAD alone.
+Mesh: Linkerd. It checks no token at the ingress and limits no connections; it tries again after a 503 alone, and its
+circuit breaker counts a truthful one too. The ingress, if it is elsewhere, needs networkPolicy.extraIngress.
 {{- else -}}
 Mesh: none. Calls are in plain text, who may call is checked by address alone (NetworkPolicy), and nothing but the callers
 themselves retries.
