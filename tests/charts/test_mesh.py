@@ -4,13 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
-    ISSUER,
-    KIND_ISSUER,
-    ROOT,
     SYSTEMS,
     Object,
     Policy,
@@ -18,16 +14,20 @@ from tests.charts.rendering import (
     Scenario,
     findings,
     manifests,
+    merged,
     named,
+    objects_of,
     render,
     renders,
+    scenario_values,
     service_charts,
     service_renders,
-    systems,
 )
 
 EVERYBODY = "*"
 """As a caller: any pod of the namespace."""
+EDGE = "tradewind-istio"
+"""The ServiceAccount of the Gateway's proxies."""
 Right = tuple[str, str, str]
 """Caller, method and path."""
 
@@ -93,16 +93,20 @@ def _prefixed(pattern: str, path: str) -> bool:
 
 def caller_names(rights: set[Right], service: str) -> set[str]:
     """Return who is let in, but for the service's own test and the edge's proxy."""
-    return {who for who, _, _ in rights} - {f"{service}-test", "tradewind-istio"}
+    return {who for who, _, _ in rights} - {f"{service}-test", EDGE}
 
 
 @pytest.mark.parametrize("service", service_charts())
 @pytest.mark.parametrize("scenario", [each for each in SYSTEMS if each.mesh != "none"], ids=str)
 def test_what_is_asked_is_allowed(service: str, scenario: Scenario) -> None:
-    rendered = render(service, scenario)
-    rights = rights_of(rendered)
+    rights = rights_of(render(service, scenario))
     if rights is not None:
-        assert sorted(right for right in asked(service) if not covers(rights, right)) == []
+        assert refused(service, rights) == []
+
+
+def refused(service: str, rights: set[Right]) -> list[Right]:
+    """Return what is asked of a service, and refused."""
+    return sorted(right for right in asked(service) if not covers(rights, right))
 
 
 def rights_of(rendered: Render) -> set[Right] | None:
@@ -118,13 +122,43 @@ def rights_of(rendered: Render) -> set[Right] | None:
 
 @pytest.mark.parametrize("service", service_charts())
 def test_nobody_is_allowed_what_it_does_not_ask(service: str) -> None:
-    """The gateway's entry may be wider than its routes: it checks each by itself."""
-    given = istio_rights(render(service, ISTIO))
-    own = {right for right in given if right[0] in manifests() and right[0] != "gateway"}
-    assert sorted(own - asked(service)) == []
-    for _, method, path in {right for right in given if right[0] == "gateway"}:
-        routed = [each for who, how, each in asked(service) if who == "gateway" and how == method]
-        assert any(each.startswith(path.rstrip("*")) for each in routed), f"gateway: {method} {path}"
+    assert unasked(service, istio_rights(render(service, ISTIO))) == []
+
+
+def unasked(service: str, rights: set[Right]) -> list[Right]:
+    """Return what is allowed and nobody asks.
+
+    The gateway's patterns may be wider than its routes, because it checks each request by itself. What is everybody's
+    has a test of its own, and so has what the service's own test and the edge may do.
+    """
+    outside = {EVERYBODY, f"{service}-test", EDGE}
+    return sorted(
+        (who, how, where)
+        for who, how, where in rights - asked(service)
+        if who not in outside and not (who == "gateway" and _routed(service, how, where))
+    )
+
+
+def _routed(service: str, method: str, pattern: str) -> bool:
+    start = pattern.removesuffix("*")
+    return any(who == "gateway" and how == method and path.startswith(start) for who, how, path in asked(service))
+
+
+@pytest.mark.parametrize(
+    ("callers", "expected"),
+    [
+        ([{"name": "intruder", "methods": ["GET"], "paths": ["/v1/customers"]}], ("intruder", "GET", "/v1/customers")),
+        ([{"name": "auth", "methods": ["GET"], "paths": ["/v1/*"]}], ("auth", "GET", "/v1/*")),
+        ([{"name": "gateway", "methods": ["GET"], "paths": ["/admin*"]}], ("gateway", "GET", "/admin*")),
+        ([{"name": "gateway", "methods": ["HEAD"], "paths": ["/v1/*"]}], ("gateway", "HEAD", "/v1/*")),
+    ],
+    ids=["stranger", "service", "path", "method"],
+)
+def test_another_list_of_callers_is_noticed(callers: list[Object], expected: Right) -> None:
+    values = merged(scenario_values("customers", ISTIO), {"mesh": {"allowedCallers": callers}})
+    rights = istio_rights(Render("customers", ISTIO, values, tuple(objects_of("customers", values))))
+    assert unasked("customers", rights) == [expected]
+    assert ("gateway", "PUT", "/v1/customers/*") in refused("customers", rights)
 
 
 def test_only_auths_keys_and_tokens_are_everybodys() -> None:
@@ -145,10 +179,10 @@ def test_every_policy_names_the_same_callers(service: str) -> None:
 
 @pytest.mark.parametrize("service", service_charts())
 def test_both_meshes_allow_the_same(service: str) -> None:
-    own = {right for right in istio_rights(render(service, ISTIO)) if right[0] != "tradewind-istio"}
+    own = {right for right in istio_rights(render(service, ISTIO)) if right[0] != EDGE}
     # Linkerd cannot tell the kubelet by its account: probes are open to whom the NetworkPolicy lets in.
     assert linkerd_rights(render(service, LINKERD)) == {right for right in own if right[2] != "/readyz"}
-    assert {right for right in istio_rights(render(service, AMBIENT)) if right[0] != "tradewind-istio"} == own
+    assert {right for right in istio_rights(render(service, AMBIENT)) if right[0] != EDGE} == own
 
 
 def network_callers(rendered: Render) -> set[str]:
@@ -174,7 +208,7 @@ def test_its_own_test_may_ask_a_service_and_is_refused_something(service: str) -
 
 @pytest.mark.parametrize("service", service_charts())
 def test_edge_reaches_the_gateway_and_public_keys_only(service: str) -> None:
-    given = {right for right in istio_rights(render(service, ISTIO)) if right[0] == "tradewind-istio"}
+    given = {right for right in istio_rights(render(service, ISTIO)) if right[0] == EDGE}
     assert bool(given) is (service == "gateway")
 
 
@@ -215,116 +249,6 @@ def _linkerd_matches(route: Object) -> Iterator[tuple[str, str]]:
             path = match["path"]
             regular = path["value"].removesuffix(".*").replace("\\", "") + "*"
             yield match["method"], path["value"] if path["type"] == "Exact" else regular
-
-
-# Platform: what the namespace and its edge have once.
-
-
-def test_a_namespace_denies_whatever_no_service_allows() -> None:
-    for rendered in (render("platform", each) for each in SYSTEMS):
-        empty = [each for each in rendered.of("AuthorizationPolicy") if each.get("spec", {}) == {}]
-        strict = [each for each in rendered.of("PeerAuthentication") if "selector" not in each["spec"]]
-        istio = rendered.mesh in {"istio", "istio-ambient"}
-        assert len(empty) == istio, rendered
-        assert [each["spec"]["mtls"]["mode"] for each in strict] == ["STRICT"] * istio, rendered
-
-
-def public_routes() -> set[tuple[str, str]]:
-    """Return method and path of what the gateway's route file leaves open."""
-    file = yaml.safe_load((ROOT / "services/gateway/src/gateway/routes.yaml").read_text())
-    return {
-        (method, path)
-        for route in file["routes"]
-        if route.get("auth") == "none"
-        for method in route["methods"]
-        for path in route["paths"]
-    }
-
-
-# What the gateway answers itself, to anybody: its start page, the merged document and how it is.
-OWN_PAGES = {"/", "/docs", "/docs/*", "/openapi.json", "/livez", "/readyz"}
-
-
-def test_public_paths_at_the_edge_are_the_gateways() -> None:
-    edge = render("platform", ISTIO).named("AuthorizationPolicy", "edge")
-    public: set[tuple[str, str]] = set()
-    for rule in edge["spec"]["rules"]:
-        if "from" not in rule and "when" not in rule:
-            public |= {
-                (method, path)
-                for to in rule["to"]
-                for method in to["operation"]["methods"]
-                for path in to["operation"].get("paths", ["*"])
-            }
-    own = {(method, path) for method, path in public if path in OWN_PAGES and method in {"GET", "HEAD"}}
-    own.add(("OPTIONS", "*"))  # A browser's preflight carries no token.
-    # Whoever may read may ask for the head.
-    heads = {("HEAD", path) for method, path in public_routes() if method == "GET"}
-    assert public - own - heads == public_routes()
-
-
-def test_the_rest_of_the_edge_needs_a_token_or_an_api_key() -> None:
-    edge = render("platform", ISTIO).named("AuthorizationPolicy", "edge")
-    others = [{key: rule[key] for key in rule} for rule in edge["spec"]["rules"] if "from" in rule or "when" in rule]
-    assert sorted(others, key=str) == sorted(
-        [
-            {"from": [{"source": {"requestPrincipals": ["*"]}}]},
-            {"when": [{"key": "request.headers[x-api-key]", "values": ["*"]}]},
-        ],
-        key=str,
-    )
-
-
-def test_edge_trusts_the_issuer_that_auth_is() -> None:
-    for system in systems():
-        platform = system["platform"]
-        if platform.mesh not in {"istio", "istio-ambient"}:
-            assert platform.of("RequestAuthentication") == [], platform
-            continue
-        (rule,) = platform.named("RequestAuthentication", "edge")["spec"]["jwtRules"]
-        assert rule["issuer"] == (KIND_ISSUER if platform.scenario.on_kind else ISSUER)
-        assert rule["jwksUri"] == "http://auth.tradewind.svc.cluster.local/.well-known/jwks.json"
-        assert rule["forwardOriginalToken"] is True
-
-
-def test_edge_is_one_gateway_with_a_route_to_the_gateway_service() -> None:
-    for system in systems():
-        if system["platform"].mesh not in {"istio", "istio-ambient"}:
-            continue
-        edges = [each for each in system["platform"].of("Gateway") if each["spec"]["gatewayClassName"] == "istio"]
-        assert [each["metadata"]["name"] for each in edges] == ["tradewind"]
-        targets = {
-            backend["name"]
-            for route in system["platform"].of("HTTPRoute")
-            for rule in route["spec"]["rules"]
-            for backend in rule.get("backendRefs", [])
-        }
-        assert targets == {"gateway"}
-        for policy in [
-            *system["platform"].of("RequestAuthentication"),
-            *(each for each in system["platform"].of("AuthorizationPolicy") if each.get("spec")),
-        ]:
-            if policy["metadata"]["name"] == "edge":
-                group = "gateway.networking.k8s.io"
-                assert policy["spec"]["targetRefs"] == [{"group": group, "kind": "Gateway", "name": "tradewind"}]
-
-
-def test_namespace_has_each_selectorless_object_once() -> None:
-    for system in systems():
-        for kind in ("Sidecar", "Telemetry", "PeerAuthentication", "RequestAuthentication"):
-            found = [
-                named(each)
-                for rendered in system.values()
-                for each in rendered.of(kind)
-                if not each["spec"].keys() & {"selector", "workloadSelector", "targetRefs"}
-            ]
-            assert len(found) <= 1, f"{found} [{system['platform'].scenario}]"
-
-
-def test_sidecars_send_nothing_to_what_they_do_not_know() -> None:
-    (sidecar,) = render("platform", ISTIO).of("Sidecar")
-    assert sidecar["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
-    assert {"./*", "istio-system/*", "tradewind-data/*"} == set(sidecar["spec"]["egress"][0]["hosts"])
 
 
 def test_without_a_mesh_there_is_none_of_its_kinds() -> None:

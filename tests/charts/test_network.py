@@ -17,8 +17,11 @@ from tests.charts.rendering import (
     Scenario,
     findings,
     manifests,
+    merged,
     named,
+    objects_of,
     render,
+    scenario_values,
     service_renders,
     system,
     workloads,
@@ -169,10 +172,21 @@ def test_nodes_reach_the_gateway_only_without_a_mesh() -> None:
 
 
 def _with(rendered: Render, values: Mapping[str, object]) -> Render:
-    from tests.charts.rendering import merged, objects_of, scenario_values
-
     given = merged(scenario_values(rendered.chart, rendered.scenario), values)
     return Render(rendered.chart, rendered.scenario, given, tuple(objects_of(rendered.chart, given)))
+
+
+def test_only_named_hosts_outside_are_reached() -> None:
+    values = {"mesh": {"externalHosts": [{"host": "api.payments.example", "cidrs": ["203.0.113.0/24"]}]}}
+    given = dict(system(MATRIX[2]))
+    given["customers"] = _with(given["customers"], values)
+    fenced = Network(given)
+    for chart, expected in (("customers", True), ("auth", False)):
+        assert fenced.leaves(fenced.pods[chart, "api"], OUTSIDE, 443) is expected
+        assert not fenced.leaves(fenced.pods[chart, "api"], OUTSIDE, 80)
+    (entry,) = given["customers"].of("ServiceEntry")
+    assert entry["spec"]["hosts"] == ["api.payments.example"]
+    assert entry["spec"]["exportTo"] == ["."]
 
 
 @each_system

@@ -12,10 +12,14 @@ from tests.charts.rendering import (
     charts,
     helm,
     load,
+    manifests,
     merged,
+    named,
+    objects_of,
     render_files,
     scenario_values,
     service_charts,
+    workloads,
 )
 
 each_chart = pytest.mark.parametrize("chart", charts())
@@ -62,7 +66,7 @@ def test_misspelt_value_within_a_group_is_refused_by_name(chart: str, group: str
 
 @each_service
 @pytest.mark.parametrize(
-    ("over", "named"),
+    ("over", "culprit"),
     [
         ({"replicaCount": "two"}, "replicaCount"),
         ({"replicaCount": -1}, "replicaCount"),
@@ -84,8 +88,8 @@ def test_misspelt_value_within_a_group_is_refused_by_name(chart: str, group: str
     ],
     ids=lambda each: json.dumps(each) if isinstance(each, dict) else "",
 )
-def test_value_of_a_wrong_kind_is_refused_by_name(chart: str, over: dict[str, Any], named: str) -> None:
-    assert named in refusal(chart, over)
+def test_value_of_a_wrong_kind_is_refused_by_name(chart: str, over: dict[str, Any], culprit: str) -> None:
+    assert culprit in refusal(chart, over)
 
 
 @each_service
@@ -107,11 +111,21 @@ def test_what_an_umbrella_adds_is_let_through(chart: str) -> None:
 
 
 @each_service
-def test_missing_secret_is_a_sentence(chart: str) -> None:
-    """The name has a default, so what is refused is a Secret that would come too late for the migration."""
+def test_two_ways_to_give_a_secret_are_refused_with_a_sentence(chart: str) -> None:
     said = refusal(chart, {"secretValues": {"CLIENT__SECRET": "x"}, "existingSecret": "mine"})
-    assert "existingSecret" in said
-    assert " ".join(said.split()).endswith(".")
+    assert "Set existingSecret or secretValues, not both." in said
+
+
+@each_service
+@pytest.mark.parametrize("missing", ["database", "valkey"])
+def test_missing_server_is_a_sentence(chart: str, missing: str) -> None:
+    if getattr(manifests()[chart].owns, {"database": "database", "valkey": "cache"}[missing]):
+        assert f"Set {missing}.host to the" in refusal(chart, {missing: {"host": ""}})
+
+
+@pytest.mark.parametrize("chart", [*service_charts(), "platform"])
+def test_missing_issuer_is_a_sentence(chart: str) -> None:
+    assert "Set global.issuer to the public base URL" in refusal(chart, {"global": {"issuer": ""}})
 
 
 @each_chart
@@ -153,8 +167,6 @@ def test_image_is_its_digest_before_its_tag(chart: str) -> None:
 
 def images(chart: str, over: dict[str, Any]) -> set[str]:
     """Return the images that a chart's containers run, its migration and its test included."""
-    from tests.charts.rendering import objects_of, workloads
-
     values = merged(scenario_values(chart, MATRIX[2]), over)
     return {
         container["image"] for workload in workloads(objects_of(chart, values)) for container in workload.containers
@@ -163,8 +175,6 @@ def images(chart: str, over: dict[str, Any]) -> set[str]:
 
 @each_service
 def test_release_name_changes_no_name(chart: str) -> None:
-    from tests.charts.rendering import named, objects_of
-
     values = scenario_values(chart, MATRIX[2])
     one, other = objects_of(chart, values), objects_of(chart, values, release="another")
     assert [named(each) for each in one] == [named(each) for each in other]
@@ -172,8 +182,6 @@ def test_release_name_changes_no_name(chart: str) -> None:
 
 @each_service
 def test_own_objects_may_hold_templates(chart: str) -> None:
-    from tests.charts.rendering import objects_of
-
     extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}
     values = merged(scenario_values(chart, MATRIX[2]), {"extraObjects": [extra]})
     assert f"{chart}-more" in [each["metadata"]["name"] for each in objects_of(chart, values)]
