@@ -25,7 +25,7 @@
 {{- toJson $config -}}
 {{- end }}
 
-{{/* The environment of every container of ours: (list $ extra), where extra is a map. The last one to name a variable wins. */}}
+{{/* The environment of a container of ours: (list $ env), and what the chart knows where that map does not say it. */}}
 {{- define "common.environment" -}}
 {{- $ := index . 0 -}}
 {{- $env := dict -}}
@@ -44,7 +44,7 @@
 {{- $_ := set $env "VALKEY__URL" (printf "redis://:$(VALKEY_PASSWORD)@%s:%d/0" (required "Set valkey.host to the Valkey server." .host) (int .port)) -}}
 {{- end -}}
 {{- end -}}
-{{- $env = mergeOverwrite $env (index . 1) (deepCopy $.Values.env) -}}
+{{- $env = mergeOverwrite $env (index . 1) -}}
 {{- with $env }}
 env:
   {{- range $name, $value := . }}

@@ -23,7 +23,10 @@ spec:
 {{- range $callers, $patterns := include "common.linkerdGroups" . | fromJson }}
 {{- $route := printf "%s-%s" $name (sha256sum $callers | trunc 8) }}
 {{- include "common.linkerdRoute" (list $ $route $patterns) }}
-{{- include "common.linkerdGrant" (list $ $route "MeshTLSAuthentication") }}
+{{- include "common.linkerdGrant" (list $ $route $route "MeshTLSAuthentication" $route) }}
+{{- if has "ingress" (splitList "," $callers) }}
+{{- include "common.linkerdGrant" (list $ (printf "%s-open" $route) $route "NetworkAuthentication" (printf "%s-open" $name)) }}
+{{- end }}
 ---
 apiVersion: policy.linkerd.io/v1alpha1
 kind: MeshTLSAuthentication
@@ -33,7 +36,7 @@ metadata:
     {{- include "common.labels" (list $ "api") | nindent 4 }}
 spec:
   identityRefs:
-    {{- range splitList "," $callers }}
+    {{- range without (splitList "," $callers) "ingress" }}
     {{- $parts := splitList "/" . }}
     {{- if eq . "*" }}
     - {kind: Namespace, name: {{ $.Release.Namespace }}}
@@ -48,7 +51,7 @@ spec:
 {{- $open := list (list "GET" "/livez") (list "GET" "/readyz") }}
 {{- range .Values.mesh.fromIngress }}{{ $open = append $open (list "" .) }}{{ end }}
 {{- include "common.linkerdRoute" (list . (printf "%s-open" $name) $open) }}
-{{- include "common.linkerdGrant" (list . (printf "%s-open" $name) "NetworkAuthentication") }}
+{{- include "common.linkerdGrant" (list . (printf "%s-open" $name) (printf "%s-open" $name) "NetworkAuthentication" (printf "%s-open" $name)) }}
 ---
 apiVersion: policy.linkerd.io/v1alpha1
 kind: NetworkAuthentication
@@ -60,16 +63,21 @@ spec:
   networks:
     - cidr: 0.0.0.0/0
     - cidr: ::/0
+{{- /* Nobody is authenticated for the rest, or, behind the ingress, for what `helm test` asks to be refused: without a route
+it would be "not found". */}}
+{{- $rest := not (empty .Values.mesh.fromIngress) | ternary (list "POST" "/readyz") (list "" "/*") }}
+{{- include "common.linkerdRoute" (list . (printf "%s-rest" $name) (list $rest)) }}
 {{- if not .Values.mesh.fromIngress }}
-{{- /* Nobody is authenticated for it: it makes a refusal of what no route fits, which would be "not found". */}}
-{{- include "common.linkerdRoute" (list . (printf "%s-rest" $name) (list (list "" "/*"))) }}
 {{- include "common.linkerdCalls" . }}
 {{- end }}
 {{- include "common.linkerdHosts" . }}
 {{- end }}
 {{- end }}
 
-{{/* Patterns, as (method path), by their callers; the callers' names, sorted and joined by commas, are the key. */}}
+{{/*
+Patterns, as (method path), by their callers; the callers' names, sorted and joined by commas, are the key. Among them is
+`ingress` for what the ingress may ask too.
+*/}}
 {{- define "common.linkerdGroups" -}}
 {{- $callers := .Values.mesh.allowedCallers -}}
 {{- range include "common.testPaths" . | fromJsonArray -}}
@@ -90,6 +98,9 @@ spec:
 {{- if or (eq . $path) (and (hasSuffix "*" .) (hasPrefix (trimSuffix "*" .) $path)) }}{{ $names = append $names $other.name }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- range $.Values.mesh.fromIngress -}}
+{{- if or (eq . $path) (and (hasSuffix "*" .) (hasPrefix (trimSuffix "*" .) $path)) }}{{ $names = append $names "ingress" }}{{ end -}}
 {{- end -}}
 {{- $key := $names | uniq | sortAlpha | join "," -}}
 {{- $_ := set $groups $key (append (get $groups $key | default list) (list $method $path)) -}}
@@ -114,8 +125,10 @@ spec:
   parentRefs:
     - {group: policy.linkerd.io, kind: Server, name: {{ include "common.fullname" $ }}}
   rules:
+    # A rule takes eight.
+    {{- range chunk 8 (index . 2) }}
     - matches:
-        {{- range index . 2 }}
+        {{- range . }}
         {{- $method := index . 0 }}
         {{- $path := index . 1 }}
         - path:
@@ -133,9 +146,10 @@ spec:
           method: {{ . }}
           {{- end }}
         {{- end }}
+    {{- end }}
 {{- end }}
 
-{{/* Who is authenticated passes: (list $ route kind), the authentication having the route's name. */}}
+{{/* Who is authenticated passes: (list $ name route kindOfAuthentication authentication). Several for a route are alternatives. */}}
 {{- define "common.linkerdGrant" -}}
 {{- $ := index . 0 }}
 ---
@@ -146,9 +160,9 @@ metadata:
   labels:
     {{- include "common.labels" (list $ "api") | nindent 4 }}
 spec:
-  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: {{ index . 1 }}}
+  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: {{ index . 2 }}}
   requiredAuthenticationRefs:
-    - {group: policy.linkerd.io, kind: {{ index . 2 }}, name: {{ index . 1 }}}
+    - {group: policy.linkerd.io, kind: {{ index . 3 }}, name: {{ index . 4 }}}
 {{- end }}
 
 {{/* Timeouts and retries for whoever calls this service: as with Istio, what can be repeated is. */}}

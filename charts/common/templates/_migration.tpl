@@ -72,7 +72,7 @@ spec:
       {{- include "common.podSpec" . | nindent 6 }}
       containers:
         - name: app
-          {{- include "common.container" (list . $name dict) | nindent 10 }}
+          {{- include "common.container" (list . $name .Values.env) | nindent 10 }}
           args: [migrate]
           resources:
             {{- toYaml .Values.migrations.resources | nindent 12 }}

@@ -8,9 +8,9 @@ own entry says; an API beside workers leaves relay, consumers and jobs to them.
 {{- $ := index . 0 -}}
 {{- $name := index . 1 -}}
 {{- $values := pick $.Values "replicaCount" "resources" "autoscaling" "pdb" "podAnnotations" "nodeSelector" "tolerations" "affinity" | deepCopy -}}
-{{- $env := dict -}}
+{{- $env := deepCopy $.Values.env -}}
 {{- if eq $name "api" -}}
-{{- if $.Values.workers }}{{ $env = dict "BACKGROUND" "false" }}{{ end -}}
+{{- if $.Values.workers }}{{ $env = merge $env (dict "BACKGROUND" "false") }}{{ end -}}
 {{- $values = merge $values (dict "args" (list "serve") "env" $env "name" (include "common.fullname" $)) -}}
 {{- else -}}
 {{- $own := index $.Values.workers $name | default dict | deepCopy -}}
@@ -214,6 +214,8 @@ metadata:
     {{- include "common.labels" (list . "api") | nindent 4 }}
     {{- if eq (include "common.mesh" .) "ambient" }}
     istio.io/use-waypoint: {{ .Values.mesh.waypoint }}
+    # Else the edge's proxy would pass it by, and ztunnel would refuse it.
+    istio.io/ingress-use-waypoint: "true"
     {{- end }}
   {{- $annotations := merge (include "common.linkerdServiceAnnotations" . | fromYaml) (deepCopy .Values.service.annotations) }}
   {{- with $annotations }}
