@@ -24,7 +24,7 @@ spec:
 {{- $route := printf "%s-%s" $name (sha256sum $callers | trunc 8) }}
 {{- include "common.linkerdRoute" (list $ $route $patterns) }}
 {{- include "common.linkerdGrant" (list $ $route $route "MeshTLSAuthentication" $route) }}
-{{- if has "ingress" (splitList "," $callers) }}
+{{- if has "(ingress)" (splitList "," $callers) }}
 {{- include "common.linkerdGrant" (list $ (printf "%s-open" $route) $route "NetworkAuthentication" (printf "%s-open" $name)) }}
 {{- end }}
 ---
@@ -36,7 +36,7 @@ metadata:
     {{- include "common.labels" (list $ "api") | nindent 4 }}
 spec:
   identityRefs:
-    {{- range without (splitList "," $callers) "ingress" }}
+    {{- range without (splitList "," $callers) "(ingress)" }}
     {{- $parts := splitList "/" . }}
     {{- if eq . "*" }}
     - {kind: Namespace, name: {{ $.Release.Namespace }}}
@@ -76,7 +76,7 @@ it would be "not found". */}}
 
 {{/*
 Patterns, as (method path), by their callers; the callers' names, sorted and joined by commas, are the key. Among them is
-`ingress` for what the ingress may ask too.
+`(ingress)` for what the ingress may ask too.
 */}}
 {{- define "common.linkerdGroups" -}}
 {{- $callers := .Values.mesh.allowedCallers -}}
@@ -100,7 +100,7 @@ Patterns, as (method path), by their callers; the callers' names, sorted and joi
 {{- end -}}
 {{- end -}}
 {{- range $.Values.mesh.fromIngress -}}
-{{- if or (eq . $path) (and (hasSuffix "*" .) (hasPrefix (trimSuffix "*" .) $path)) }}{{ $names = append $names "ingress" }}{{ end -}}
+{{- if or (eq . $path) (and (hasSuffix "*" .) (hasPrefix (trimSuffix "*" .) $path)) }}{{ $names = append $names "(ingress)" }}{{ end -}}
 {{- end -}}
 {{- $key := $names | uniq | sortAlpha | join "," -}}
 {{- $_ := set $groups $key (append (get $groups $key | default list) (list $method $path)) -}}
