@@ -6,6 +6,7 @@ is tested is never a stale copy of the library. Equal renders are made once per 
 
 import io
 import itertools
+import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -126,11 +127,11 @@ def metadata(chart: str) -> dict[str, Any]:
 def scenarios(chart: str) -> Iterator[Scenario]:
     """Yield every scenario of a chart: the matrix, what kind installs, and each values file by itself.
 
-    The data services have no values for production, and the umbrella has none for kind.
+    The data services are not for production, and have no values for it.
     """
     files = [path.name.removesuffix("-values.yaml") for path in sorted(CHARTS.glob(f"{chart}/ci/*-values.yaml"))]
     for scenario in dict.fromkeys((*SYSTEMS, *(Scenario((name,)) for name in files))):
-        if chart not in {DATA, UMBRELLA} or set(scenario.files) <= set(files):
+        if chart != DATA or set(scenario.files) <= set(files):
             yield scenario
 
 
@@ -162,9 +163,15 @@ def systems() -> Iterator[dict[str, Render]]:
 @cache
 def render(chart: str, scenario: Scenario) -> Render:
     """Render a chart in a scenario; its hooks and tests are among the objects."""
-    values = scenario_values(chart, scenario)
-    archived = load(chart, values)
-    return Render(chart, scenario, archived.merge_values(values), tuple(_objects(render_files(chart, values))))
+    given = scenario_values(chart, scenario)
+    values = load(chart, given).merge_values(given)
+    return Render(chart, scenario, values, _rendered(chart, json.dumps(values, sort_keys=True)))
+
+
+@cache
+def _rendered(chart: str, values: str) -> tuple[Object, ...]:
+    """Render equal values once, though they come from different files."""
+    return tuple(objects_of(chart, json.loads(values)))
 
 
 def scenario_values(chart: str, scenario: Scenario) -> dict[str, Any]:

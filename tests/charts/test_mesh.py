@@ -281,6 +281,17 @@ def test_metrics_port_stays_out_of_the_mesh() -> None:
                 assert [key for key in annotations if "istio.io" in key or "linkerd.io" in key] == [], rendered
 
 
+def oversized(objects: list[Object]) -> Iterator[str]:
+    """HTTPRoutes with more than their definitions take: 16 rules, and 8 matches in each."""
+    for thing in objects:
+        rules = thing["spec"]["rules"] if thing["kind"] == "HTTPRoute" else []
+        if len(rules) > 16:
+            yield f"{named(thing)} has {len(rules)} rules"
+        yield from (
+            f"{named(thing)}: {len(each['matches'])} matches" for each in rules if len(each.get("matches", [])) > 8
+        )
+
+
 def loose_rules(objects: list[Object]) -> Iterator[str]:
     """Rules that Istio reads as more, or as nothing: wildcards, too many callers, two kinds of source at once."""
     for thing in objects:
@@ -318,8 +329,14 @@ BREAKS: dict[Policy, list[Edit]] = {
 }
 
 
-def test_rules_say_what_they_mean() -> None:
-    assert findings(loose_rules) == {}
+@pytest.mark.parametrize("policy", [loose_rules, oversized], ids=lambda policy: policy.__name__)
+def test_no_chart_has(policy: Policy) -> None:
+    assert findings(policy) == {}
+
+
+def test_routes_too_large_are_noticed() -> None:
+    route = {"kind": "HTTPRoute", "metadata": {"name": "auth"}, "spec": {"rules": [{"matches": [{}] * 9}] * 17}}
+    assert len(list(oversized([route]))) == 18
 
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
