@@ -27,8 +27,9 @@ from tests.charts.rendering import (
     workloads,
 )
 
-# What is only there to be put into another variable, and the client that a service has also where it asks nothing.
-BESIDES = {"DATABASE_PASSWORD", "VALKEY_PASSWORD", "CLIENT__SECRET", "CLIENT__TOKEN_URL"}
+# What is only there to be put into another variable, the client that a service has also where it asks nothing, and what
+# the database's driver reads by itself.
+BESIDES = {"DATABASE_PASSWORD", "VALKEY_PASSWORD", "CLIENT__SECRET", "CLIENT__TOKEN_URL", "PGSSLROOTCERT"}
 REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
@@ -174,6 +175,15 @@ def test_behind_a_sidecar_it_is_the_proxys_address_that_is_trusted() -> None:
     for chart in ("auth", "gateway"):
         for _, values in running(render(chart, Scenario(("kind", "istio")))):
             assert "127.0.0.6/32" in values["TRUSTED_PROXIES"].split(",")
+
+
+def test_in_production_the_databases_certificate_can_be_checked() -> None:
+    """Without the authority's certificate `verify-full` refuses every connection."""
+    for rendered in service_renders():
+        for workload, values in running(rendered) if "prod" in rendered.scenario.files else []:
+            if "ssl=verify" in values.get("DATABASE__URL", ""):
+                mounts = [each["mountPath"] for each in workload.pod["containers"][0]["volumeMounts"]]
+                assert values["PGSSLROOTCERT"].rpartition("/")[0] in mounts, f"{rendered} {workload}"
 
 
 @pytest.mark.parametrize("service", service_charts())

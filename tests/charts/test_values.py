@@ -1,14 +1,18 @@
 """What an installer may say: a wrong value is refused, by name, before anything is installed."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.charts.rendering import (
     CHARTS,
     MATRIX,
+    ROOT,
+    UMBRELLA,
     charts,
     helm,
     load,
@@ -153,6 +157,22 @@ def test_open_group_is_noticed() -> None:
 @each_chart
 def test_every_default_is_what_the_schema_says(chart: str) -> None:
     load(chart, {}).validate_schema(scenario_values(chart, MATRIX[2]))
+
+
+def documented() -> Iterator[dict[str, Any]]:
+    """Yield the values of the guide to an installation."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/install.md").read_text(), re.DOTALL | re.MULTILINE)
+    for values in map(yaml.safe_load, blocks):
+        if "global" in values:
+            yield values
+
+
+def test_values_of_the_guide_make_an_installation() -> None:
+    found = list(documented())
+    assert found
+    for values in found:
+        kinds = [each["kind"] for each in objects_of(UMBRELLA, values)]
+        assert kinds.count("Deployment") == len(service_charts())
 
 
 @each_service
