@@ -208,7 +208,7 @@ spec:
 {{- define "common.linkerdHosts" -}}
 {{- range .Values.mesh.externalHosts }}
 ---
-apiVersion: gateway.networking.k8s.io/v1alpha2
+apiVersion: gateway.networking.k8s.io/v1
 kind: TLSRoute
 metadata:
   name: {{ include "common.hostName" (list $ .host) }}
