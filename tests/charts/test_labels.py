@@ -5,7 +5,18 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.charts.breaking import Edit, unnoticed
-from tests.charts.rendering import MATRIX, Object, Policy, Workload, findings, named, render, service_renders, workloads
+from tests.charts.rendering import (
+    MATRIX,
+    Object,
+    Policy,
+    Workload,
+    findings,
+    named,
+    render,
+    service_charts,
+    service_renders,
+    workloads,
+)
 
 NAME, INSTANCE, COMPONENT = (f"app.kubernetes.io/{each}" for each in ("name", "instance", "component"))
 IDENTITY = {NAME, INSTANCE, COMPONENT}
@@ -135,7 +146,7 @@ def test_it_is_noticed_when_a_chart_has(policy: Policy) -> None:
 
 
 def test_components_of_a_chart_have_each_their_name() -> None:
-    for rendered in (render(chart, MATRIX[2]) for chart in ("auth", "customers", "gateway")):
+    for rendered in (render(chart, MATRIX[2]) for chart in service_charts()):
         found = [(each.component, each.object["kind"]) for each in workloads(rendered.objects)]
         names = [component for component, _ in found]
         assert sorted(set(names)) == sorted(names), rendered
@@ -144,7 +155,7 @@ def test_components_of_a_chart_have_each_their_name() -> None:
 
 
 def test_names_are_those_by_which_others_find_a_service() -> None:
-    for chart in ("auth", "customers", "gateway"):
+    for chart in service_charts():
         rendered = render(chart, MATRIX[2])
         service, deployment = rendered.named("Service", chart), rendered.named("Deployment", chart)
         rendered.named("ServiceAccount", chart)

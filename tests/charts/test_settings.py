@@ -2,9 +2,11 @@
 
 import base64
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -14,7 +16,10 @@ from sqlalchemy.engine import make_url
 
 from chassis.settings import ServiceSettings
 from tests.charts.rendering import (
+    DATA,
+    KIND,
     MATRIX,
+    ROOT,
     SYSTEMS,
     Object,
     Render,
@@ -24,6 +29,7 @@ from tests.charts.rendering import (
     render,
     service_charts,
     service_renders,
+    system,
     workloads,
 )
 
@@ -127,6 +133,38 @@ def test_every_pod_would_start(service: str, scenario: Scenario, monkeypatch: py
             assert configured.database.direct_url is not None
         if manifests()[service].owns.cache:
             assert configured.valkey.url.get_secret_value().startswith("redis://:valkey@")
+
+
+@pytest.fixture
+def credentials() -> Any:
+    """The script that makes Secrets for kind."""
+    spec = importlib.util.spec_from_file_location("credentials", ROOT / "hack/credentials.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_on_kind_every_service_gets_the_secret_it_needs(credentials: Any, tmp_path: Path) -> None:
+    values = credentials.Values(tmp_path / "secrets.json")
+    for name, manifest in manifests().items():
+        assert credentials.of_service(manifest, manifests(), values).keys() == secret(name).keys()
+
+
+def test_on_kind_every_server_gets_the_secret_it_needs(credentials: Any, tmp_path: Path) -> None:
+    known = credentials.of_data(manifests(), credentials.Values(tmp_path / "secrets.json")).keys()
+    wanted: set[str] = set()
+    for workload in workloads(system(KIND[0])[DATA].objects):
+        wanted |= {
+            item["key"]
+            for volume in workload.pod.get("volumes", [])
+            for item in volume.get("secret", {}).get("items", [])
+        }
+        for container in workload.containers:
+            sources = (each.get("valueFrom", {}).get("secretKeyRef", {}) for each in container.get("env", []))
+            wanted |= {each["key"] for each in sources if each}
+    assert wanted == known
 
 
 def test_every_variable_is_a_setting() -> None:
