@@ -97,6 +97,22 @@ def _methods(match: Object) -> set[str]:
     return set(method["regex"].split("|")) if "regex" in method else {method["exact"]}
 
 
+def harmful_annotations(objects: list[Object]) -> Iterator[str]:
+    """The same two rules in Linkerd's words: annotations of an HTTPRoute, for all that it matches."""
+    for thing in objects:
+        annotations = thing["metadata"].get("annotations", {}) if thing["kind"] == "HTTPRoute" else {}
+        if "retry.linkerd.io/http" not in annotations:
+            continue
+        tries = int(annotations["retry.linkerd.io/limit"]) + 1
+        for rule in thing["spec"]["rules"]:
+            if tries * seconds(annotations["retry.linkerd.io/timeout"]) > seconds(rule["timeouts"]["request"]):
+                yield f"{named(thing)}: {tries} tries do not fit into {rule['timeouts']['request']}"
+            for match in rule["matches"]:
+                keyed = any(each["name"] == "idempotency-key" for each in match.get("headers", []))
+                if match.get("method") not in SAFE_METHODS and not keyed:
+                    yield f"{named(thing)} repeats what may have been done"
+
+
 def misrouted(objects: list[Object]) -> Iterator[str]:
     """VirtualServices whose catch-all hides others, that are seen everywhere, or that an HTTPRoute contradicts."""
     for thing in objects:
@@ -192,9 +208,19 @@ BREAKS: dict[Policy, list[Edit]] = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.__name__)
+@pytest.mark.parametrize("policy", [*POLICIES, harmful_annotations], ids=lambda policy: policy.__name__)
 def test_no_chart_has_routes_that_are(policy: Policy) -> None:
     assert findings(policy) == {}
+
+
+def test_it_is_noticed_when_linkerds_routes_are() -> None:
+    route = "HTTPRoute/auth-calls-repeatable"
+    edits = [
+        Edit(route, "metadata/annotations/retry.linkerd.io~1limit", "9"),
+        Edit(route, "spec/rules/0/matches/0/method", "PATCH"),
+        Edit(route, "spec/rules/0/matches/4/headers"),
+    ]
+    assert list(unnoticed(harmful_annotations, render("auth", Scenario(("default",), "linkerd")), edits)) == []
 
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
