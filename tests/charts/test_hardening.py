@@ -114,7 +114,7 @@ def loose_images(objects: list[Object]) -> Iterator[str]:
             tag = image.rpartition("/")[2].partition(":")[2]
             if "@sha256:" not in container["image"] and tag in {"", "latest"}:
                 yield f"{name} runs {container['image']}"
-            if tag.isdecimal() and workload.labels.get("app.kubernetes.io/part-of") == "tradewind" and len(tag) > 2:
+            if tag.isdecimal() and len(tag) > 2:
                 yield f"{name}: the tag {tag} is a number to `--set`"
             if container.get("imagePullPolicy") != "IfNotPresent":
                 yield f"{name} pulls {container.get('imagePullPolicy')}"
