@@ -346,14 +346,11 @@ Policy = Callable[[list[Object]], Iterator[str]]
 """Looks at the objects of one chart and yields a sentence for whatever it finds wrong."""
 
 
-def findings(policy: Policy, of: Iterable[Render] | None = None) -> dict[str, list[str]]:
-    """Ask a policy about every chart in every scenario, or about some.
-
-    Returns:
-        Where each finding appears; nothing, when all is well.
-    """
+def assert_silent(policy: Policy, of: Iterable[Render] | None = None) -> None:
+    """Ask a policy about every chart in every scenario, or about some, and fail with all that it finds."""
     found: dict[str, list[str]] = {}
     for rendered in renders() if of is None else of:
         for finding in policy(list(rendered.objects)):
             found.setdefault(f"{rendered.chart}: {finding}", []).append(str(rendered.scenario))
-    return found
+    if found:
+        pytest.fail("\n".join(f"{finding} [{', '.join(where)}]" for finding, where in found.items()), pytrace=False)

@@ -23,8 +23,8 @@ from tests.charts.rendering import (
     Policy,
     Scenario,
     archive,
+    assert_silent,
     charts,
-    findings,
     helm,
     manifests,
     merged,
@@ -225,7 +225,7 @@ BREAKS: dict[Policy, list[Edit]] = {
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.__name__)
 def test_no_chart_has(policy: Policy) -> None:
-    assert findings(policy) == {}
+    assert_silent(policy)
 
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)

@@ -11,7 +11,7 @@ from tests.charts.rendering import (
     Object,
     Policy,
     Scenario,
-    findings,
+    assert_silent,
     manifests,
     named,
     render,
@@ -210,7 +210,7 @@ BREAKS: dict[Policy, list[Edit]] = {
 
 @pytest.mark.parametrize("policy", [*POLICIES, harmful_annotations], ids=lambda policy: policy.__name__)
 def test_no_chart_has_routes_that_are(policy: Policy) -> None:
-    assert findings(policy) == {}
+    assert_silent(policy)
 
 
 def test_it_is_noticed_when_linkerds_routes_are() -> None:
