@@ -83,8 +83,16 @@ create() {
 }
 
 metrics_server() {
-  give "$METRICS_SERVER_IMAGE"
+  give control-plane "$METRICS_SERVER_IMAGE"
   render hack/metrics-server.yaml | kube apply --server-side -f -
+}
+
+volumes() { # some node images lack the account under which their own provisioner prepares a volume
+  kube apply --server-side -f - <<'YAML'
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: local-path-provisioner-service-account, namespace: local-path-storage}
+YAML
 }
 
 gateway_api() { kube apply --server-side -f "$GATEWAY_API_CRDS"; }
@@ -96,18 +104,20 @@ mesh_objects() { # what the whole mesh has once, besides what the installer make
 }
 
 istio() {
-  give "$ISTIO_HUB"/{pilot,proxyv2,install-cni}:"$ISTIO_VERSION"
+  give . "$ISTIO_HUB"/{pilot,proxyv2,install-cni}:"$ISTIO_VERSION"
   istioctl install -y --kubeconfig "$kubeconfig" --context "$context" -f mesh/istio/install.yaml \
-    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION" --set meshConfig.defaultConfig.tracing.sampling=100
+    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION" --set meshConfig.defaultConfig.tracing.sampling=100 \
+    --set values.pilot.autoscaleEnabled=false
   mesh_objects
 }
 
-give() { # those of the given images that this machine has, to every node; nodes pull the rest
-  local images=() image
-  for image in "$@"; do
+give() { # those of the given images that this machine has, to the nodes whose names match; they pull the rest
+  local images=() image nodes
+  nodes=$(kind get nodes --name "$KIND_CLUSTER" | grep -- "$1" | paste -sd,)
+  for image in "${@:2}"; do
     ! docker image inspect "$image" >/dev/null 2>&1 || images+=("$image")
   done
-  [ ${#images[@]} -eq 0 ] || kind load docker-image --name "$KIND_CLUSTER" "${images[@]}"
+  [ ${#images[@]} -eq 0 ] || kind load docker-image --name "$KIND_CLUSTER" --nodes "$nodes" "${images[@]}"
 }
 
 build() {
@@ -121,7 +131,7 @@ build() {
 give_system() {
   local images=("$POSTGRES_IMAGE" "$NATS_IMAGE" "$VALKEY_IMAGE" "$PROMETHEUS_IMAGE" "$JAEGER_IMAGE") service
   for service in $(services); do images+=("$service:$(tag "$service")"); done
-  give "${images[@]}"
+  give worker "${images[@]}"
 }
 
 namespaces() { # server-side, so that a label that is left out here goes away
@@ -166,6 +176,7 @@ up() {
     say "Making cluster $KIND_CLUSTER on http://127.0.0.1:$HTTP_PORT"
     step "three nodes" create
   fi
+  step "volumes" volumes
   step "Gateway API" gateway_api
   step "metrics-server" metrics_server
   [ "$MESH" = none ] || mesh
