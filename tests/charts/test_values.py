@@ -80,7 +80,6 @@ def test_misspelt_value_within_a_group_is_refused_by_name(chart: str, group: str
         ({"database": {"sslMode": "maybe"}}, "sslMode"),
         ({"migrations": {"mode": "sometimes"}}, "mode"),
         ({"env": ["A=b"]}, "env"),
-        ({"extraEnv": [{"name": "A", "value": "b"}]}, "extraEnv"),
         ({"config": "LOG__LEVEL=debug"}, "config"),
         ({"autoscaling": {"enabled": "yes"}}, "enabled"),
         ({"mesh": {"allowedCallers": [{"name": "orders"}]}}, "allowedCallers"),
