@@ -27,7 +27,7 @@ class Pod:
 
 DNS = Pod("dns", "kube-system", {"k8s-app": "kube-dns"})
 ISTIOD = Pod("istiod", "istio-system", {"app": "istiod", "istio": "pilot"})
-LINKERD = Pod("linkerd", "linkerd", {"linkerd.io/control-plane-component": "destination"})
+LINKERD_CONTROL = Pod("linkerd", "linkerd", {"linkerd.io/control-plane-component": "destination"})
 EDGE = Pod("edge", NAMESPACE, {"gateway.networking.k8s.io/gateway-name": "tradewind"})
 STRANGER = Pod("a stranger", "default", {"app.kubernetes.io/part-of": "tradewind"})
 UNKNOWN = Pod("an unlabelled pod", NAMESPACE)

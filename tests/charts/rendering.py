@@ -7,6 +7,7 @@ is tested is never a stale copy of the library. Equal renders are made once per 
 import io
 import itertools
 import json
+import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class Scenario:
 
 
 MATRIX = tuple(Scenario((size,), mesh) for mesh, size in itertools.product(MESHES, ("default", "prod")))
+NONE, ISTIO, AMBIENT, LINKERD = (Scenario(("default",), mesh) for mesh in MESHES)
 KIND = (Scenario(("kind", "plain")), Scenario(("kind", "istio")))
 SYSTEMS = (*MATRIX, *KIND)
 """Scenarios in which all charts together make an installation."""
@@ -116,6 +118,12 @@ def service_charts() -> list[str]:
 def manifests() -> dict[str, Manifest]:
     """Return each service's description, by name."""
     return {path.parent.name: read(path) for path in sorted(ROOT.glob("services/*/service.yaml"))}
+
+
+@cache
+def pins() -> dict[str, str]:
+    """Return what versions.env says."""
+    return dict(re.findall(r"^([A-Z_]+) \?= (.*)$", (ROOT / "versions.env").read_text(), re.MULTILINE))
 
 
 @cache

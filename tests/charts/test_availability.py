@@ -6,9 +6,11 @@ import pytest
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
-    MATRIX,
+    ISTIO,
+    NONE,
     Object,
     Policy,
+    Scenario,
     Workload,
     assert_silent,
     merged,
@@ -148,7 +150,7 @@ def test_no_service_is(policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
 def test_it_is_noticed_when_a_service_is(policy: Policy) -> None:
-    assert list(unnoticed(policy, render("auth", MATRIX[1]), BREAKS[policy])) == []
+    assert list(unnoticed(policy, render("auth", Scenario(("prod",), "none")), BREAKS[policy])) == []
 
 
 def test_only_kind_scales_down_fast() -> None:
@@ -168,7 +170,7 @@ def test_kind_scales_the_gateway_down_while_a_test_looks() -> None:
 @pytest.mark.parametrize("chart", service_charts())
 def test_replicas_are_the_charts_exactly_when_nothing_scales(chart: str) -> None:
     for enabled in (True, False):
-        values = merged(scenario_values(chart, MATRIX[0]), {"autoscaling": {"enabled": enabled}, "replicaCount": 3})
+        values = merged(scenario_values(chart, NONE), {"autoscaling": {"enabled": enabled}, "replicaCount": 3})
         objects = objects_of(chart, values)
         (api,) = [each for each in serving(objects) if each.component == "api"]
         assert api.object["spec"].get("replicas") == (None if enabled else 3)
@@ -179,7 +181,7 @@ def test_replicas_are_the_charts_exactly_when_nothing_scales(chart: str) -> None
 def test_worker_is_a_deployment_of_its_own(chart: str) -> None:
     """Its pods are its own: own selector, budget and autoscaler, and no part of the Service."""
     worker = {"args": ["work"], "replicaCount": 2}
-    values = merged(scenario_values(chart, MATRIX[2]), {"workers": {"relay": worker}})
+    values = merged(scenario_values(chart, ISTIO), {"workers": {"relay": worker}})
     objects = objects_of(chart, values)
     assert sorted(each.component for each in serving(objects)) == sorted({"api", "relay", *(_workers(chart))})
     for policy in (fragile, crowded, ill_scaled):
@@ -187,4 +189,4 @@ def test_worker_is_a_deployment_of_its_own(chart: str) -> None:
 
 
 def _workers(chart: str) -> set[str]:
-    return {each.component for each in serving(list(render(chart, MATRIX[2]).objects))}
+    return {each.component for each in serving(list(render(chart, ISTIO).objects))}

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from tests.charts.breaking import Edit, unnoticed
-from tests.charts.rendering import MATRIX, Object, Policy, Workload, assert_silent, render, service_renders, workloads
+from tests.charts.rendering import (
+    NONE,
+    Object,
+    Policy,
+    Workload,
+    assert_silent,
+    render,
+    service_renders,
+    workloads,
+)
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 VOLUMES = {
@@ -261,7 +270,7 @@ def test_no_service_has(policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", BREAKS, ids=_named)
 def test_it_is_noticed_when_a_chart_has(policy: Policy) -> None:
-    assert list(unnoticed(policy, render("auth", MATRIX[0]), BREAKS[policy])) == []
+    assert list(unnoticed(policy, render("auth", NONE), BREAKS[policy])) == []
 
 
 def test_a_secret_that_a_chart_writes_is_noticed() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
+    ISTIO,
     MATRIX,
     Object,
     Policy,
@@ -113,7 +114,7 @@ def test_no_chart_has_a_hook_that_is(policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
 def test_it_is_noticed_when_a_hook_is(policy: Policy) -> None:
-    assert list(unnoticed(policy, render("auth", MATRIX[2]), BREAKS[policy])) == []
+    assert list(unnoticed(policy, render("auth", ISTIO), BREAKS[policy])) == []
 
 
 def test_services_with_a_database_migrate_it_and_others_do_not() -> None:
@@ -125,7 +126,7 @@ def test_services_with_a_database_migrate_it_and_others_do_not() -> None:
 @pytest.mark.parametrize("chart", OWNERS)
 def test_plain_job_has_another_name_for_another_image(chart: str) -> None:
     """A Job's template cannot be changed, and under GitOps each release has the number 1."""
-    values = merged(scenario_values(chart, MATRIX[2]), {"migrations": {"mode": "job"}})
+    values = merged(scenario_values(chart, ISTIO), {"migrations": {"mode": "job"}})
     names = []
     for tag in ("git-1", "git-2", "git-1"):
         objects = objects_of(chart, merged(values, {"image": {"tag": tag}}))
@@ -138,7 +139,7 @@ def test_plain_job_has_another_name_for_another_image(chart: str) -> None:
 
 @pytest.mark.parametrize("chart", OWNERS)
 def test_migration_can_be_left_to_others(chart: str) -> None:
-    values = merged(scenario_values(chart, MATRIX[2]), {"migrations": {"mode": "none"}})
+    values = merged(scenario_values(chart, ISTIO), {"migrations": {"mode": "none"}})
     assert [named(each) for each in objects_of(chart, values) if "migrate" in named(each)] == []
 
 
@@ -152,7 +153,7 @@ def test_migration_can_be_left_to_others(chart: str) -> None:
     ids=["values", "external"],
 )
 def test_secret_that_comes_too_late_is_a_sentence(chart: str, late: dict[str, object]) -> None:
-    values = merged(scenario_values(chart, MATRIX[2]), late)
+    values = merged(scenario_values(chart, ISTIO), late)
     with pytest.raises(helm().HelmRenderError, match=r"too late for the migration hook.*existingSecret"):
         objects_of(chart, values)
     in_time = objects_of(chart, merged(values, {"migrations": {"mode": "job"}}))
@@ -161,7 +162,7 @@ def test_secret_that_comes_too_late_is_a_sentence(chart: str, late: dict[str, ob
 
 @pytest.mark.parametrize("chart", service_charts())
 def test_a_release_is_tested_with_its_own_image(chart: str) -> None:
-    rendered = render(chart, MATRIX[2])
+    rendered = render(chart, ISTIO)
     (pod,) = [each for each in workloads(rendered.objects) if each.object["kind"] == "Pod"]
     (api,) = [each for each in workloads(rendered.objects) if each.component == "api"]
     annotations = pod.object["metadata"]["annotations"]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
-    MATRIX,
+    ISTIO,
     Object,
     Policy,
     Workload,
@@ -142,11 +142,11 @@ def test_no_service_has_strangers() -> None:
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
 def test_it_is_noticed_when_a_chart_has(policy: Policy) -> None:
-    assert list(unnoticed(policy, render("auth", MATRIX[2]), BREAKS[policy])) == []
+    assert list(unnoticed(policy, render("auth", ISTIO), BREAKS[policy])) == []
 
 
 def test_components_of_a_chart_have_each_their_name() -> None:
-    for rendered in (render(chart, MATRIX[2]) for chart in service_charts()):
+    for rendered in (render(chart, ISTIO) for chart in service_charts()):
         found = [(each.component, each.object["kind"]) for each in workloads(rendered.objects)]
         names = [component for component, _ in found]
         assert sorted(set(names)) == sorted(names), rendered
@@ -156,7 +156,7 @@ def test_components_of_a_chart_have_each_their_name() -> None:
 
 def test_names_are_those_by_which_others_find_a_service() -> None:
     for chart in service_charts():
-        rendered = render(chart, MATRIX[2])
+        rendered = render(chart, ISTIO)
         service, deployment = rendered.named("Service", chart), rendered.named("Deployment", chart)
         rendered.named("ServiceAccount", chart)
         assert service["spec"]["selector"].items() <= Workload(deployment).labels.items()

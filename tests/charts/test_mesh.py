@@ -7,6 +7,10 @@ import pytest
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
+    AMBIENT,
+    ISTIO,
+    LINKERD,
+    NONE,
     SYSTEMS,
     Object,
     Policy,
@@ -30,11 +34,6 @@ EDGE = "tradewind-istio"
 """The ServiceAccount of the Gateway's proxies."""
 Right = tuple[str, str, str]
 """Caller, method and path."""
-
-ISTIO = Scenario(("default",), "istio")
-AMBIENT = Scenario(("default",), "istio-ambient")
-LINKERD = Scenario(("default",), "linkerd")
-NONE = Scenario(("default",), "none")
 
 
 def asked(service: str) -> set[Right]:

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.charts.rendering import CHARTS, MATRIX, ROOT, manifests, merged, objects_of, renders, scenario_values
+from tests.charts.rendering import (
+    CHARTS,
+    ISTIO,
+    ROOT,
+    manifests,
+    merged,
+    objects_of,
+    renders,
+    scenario_values,
+)
 
 # Of the client library itself, of the kubelet and of kube-state-metrics.
 OTHERS = re.compile(r"^(up|ALERTS|python_\w+|process_\w+|container_\w+|kube_\w+|machine_\w+|envoy_\w+)$")
@@ -105,7 +114,7 @@ def test_dashboard_is_one_that_grafana_takes() -> None:
 
 @pytest.mark.parametrize("chart", sorted({path.parents[1].name for path in CHARTS.glob("*/dashboards/*.json")}))
 def test_dashboards_arrive_as_they_are(chart: str) -> None:
-    values = merged(scenario_values(chart, MATRIX[1]), {"monitoring": {"dashboards": {"enabled": True}}})
+    values = merged(scenario_values(chart, ISTIO), {"monitoring": {"dashboards": {"enabled": True}}})
     found: dict[str, str] = {}
     for thing in objects_of(chart, values):
         if "grafana_dashboard" in thing["metadata"]["labels"]:

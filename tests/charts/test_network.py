@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 
 from tests.charts.breaking import Edit, unnoticed
-from tests.charts.network import DNS, EDGE, ISTIOD, LINKERD, OUTSIDE, STRANGER, UNKNOWN, Network, Pod
+from tests.charts.network import DNS, EDGE, ISTIOD, LINKERD_CONTROL, OUTSIDE, STRANGER, UNKNOWN, Network, Pod
 from tests.charts.rendering import (
+    ISTIO,
     KIND,
-    MATRIX,
     SYSTEMS,
     Object,
     Policy,
@@ -136,7 +136,7 @@ def test_proxies_reach_their_control_plane(scenario: Scenario) -> None:
         # A migration asks only what is outside the mesh, and is outside itself.
         provider = "none" if pod.component == "migrate" else mesh(scenario)
         assert network(scenario).leaves(pod, ISTIOD, 15012) is (provider == "istio"), pod
-        assert network(scenario).leaves(pod, LINKERD, 8086) is (provider == "linkerd"), pod
+        assert network(scenario).leaves(pod, LINKERD_CONTROL, 8086) is (provider == "linkerd"), pod
 
 
 @each_system
@@ -179,7 +179,7 @@ def _with(rendered: Render, values: Mapping[str, object]) -> Render:
 
 def test_only_named_hosts_outside_are_reached() -> None:
     values = {"mesh": {"externalHosts": [{"host": "api.payments.example", "cidrs": ["203.0.113.0/24"]}]}}
-    given = dict(system(MATRIX[2]))
+    given = dict(system(ISTIO))
     given["customers"] = _with(given["customers"], values)
     fenced = Network(given)
     for chart, expected in (("customers", True), ("auth", False)):
@@ -301,7 +301,7 @@ def test_no_chart_has(policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)
 def test_it_is_noticed_when_a_service_is(policy: Policy) -> None:
-    assert list(unnoticed(policy, render("auth", MATRIX[2]), BREAKS[policy])) == []
+    assert list(unnoticed(policy, render("auth", ISTIO), BREAKS[policy])) == []
 
 
 def test_ports_are_where_everybody_expects_them() -> None:
@@ -317,11 +317,11 @@ def test_ports_are_where_everybody_expects_them() -> None:
 
 
 def test_removed_rule_is_noticed() -> None:
-    given = dict(system(MATRIX[2]))
+    given = dict(system(ISTIO))
     customers = given["customers"]
     without = tuple(each for each in customers.objects if each["kind"] != "NetworkPolicy")
-    given["customers"] = Render("customers", MATRIX[2], customers.values, without)
-    fenced, open_ = network(MATRIX[2]), Network({**given, "platform": Render("platform", MATRIX[2], {}, ())})
+    given["customers"] = Render("customers", ISTIO, customers.values, without)
+    fenced, open_ = network(ISTIO), Network({**given, "platform": Render("platform", ISTIO, {}, ())})
     for checked, expected in ((fenced, False), (open_, True)):
         assert checked.enters(STRANGER, checked.pods["customers", "api"], HTTP) is expected
     denied = Network(given)

@@ -8,6 +8,7 @@ import yaml
 
 from tests.charts.rendering import (
     ISSUER,
+    ISTIO,
     KIND_ISSUER,
     ROOT,
     SYSTEMS,
@@ -22,7 +23,6 @@ from tests.charts.rendering import (
     systems,
 )
 
-ISTIO = Scenario(("default",), "istio")
 GATEWAY_API = "gateway.networking.k8s.io"
 
 

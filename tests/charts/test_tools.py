@@ -10,10 +10,15 @@ import pytest
 import yaml
 
 from chassis.testing import skip_without
-from tests.charts.rendering import DATA, NAMESPACE, Scenario, helm, system
-from tests.charts.test_objects import KUBERNETES, schema_folder
-
-ISTIO = Scenario(("default",), "istio")
+from tests.charts.rendering import (
+    DATA,
+    ISTIO,
+    NAMESPACE,
+    Scenario,
+    helm,
+    system,
+)
+from tests.charts.test_schemas import KUBERNETES, schema_folder
 
 
 def program(name: str) -> str:

@@ -7,10 +7,11 @@ import pytest
 
 from tests.charts.breaking import Edit, unnoticed
 from tests.charts.rendering import (
+    ISTIO,
+    LINKERD,
     SYSTEMS,
     Object,
     Policy,
-    Scenario,
     assert_silent,
     manifests,
     named,
@@ -19,7 +20,6 @@ from tests.charts.rendering import (
     service_renders,
 )
 
-ISTIO = Scenario(("default",), "istio")
 # What may be tried again although somebody may have done it already, and what cannot have been done.
 REPEATABLE = {"connect-failure", "refused-stream", "reset", "503", "retriable-status-codes"}
 UNDONE = {"connect-failure", "refused-stream"}
@@ -220,7 +220,7 @@ def test_it_is_noticed_when_linkerds_routes_are() -> None:
         Edit(route, "spec/rules/0/matches/0/method", "PATCH"),
         Edit(route, "spec/rules/0/matches/4/headers"),
     ]
-    assert list(unnoticed(harmful_annotations, render("auth", Scenario(("default",), "linkerd")), edits)) == []
+    assert list(unnoticed(harmful_annotations, render("auth", LINKERD), edits)) == []
 
 
 @pytest.mark.parametrize("policy", BREAKS, ids=lambda policy: policy.__name__)

@@ -10,7 +10,7 @@ import yaml
 
 from tests.charts.rendering import (
     CHARTS,
-    MATRIX,
+    ISTIO,
     ROOT,
     UMBRELLA,
     charts,
@@ -37,13 +37,13 @@ def refusal(chart: str, over: dict[str, Any]) -> str:
         What is said about them.
     """
     with pytest.raises((helm().HelmValuesError, helm().HelmRenderError)) as refused:
-        render_files(chart, merged(scenario_values(chart, MATRIX[2]), over))
+        render_files(chart, merged(scenario_values(chart, ISTIO), over))
     return str(refused.value)
 
 
 def accepted(chart: str, over: dict[str, Any]) -> bool:
     """Tell whether a chart renders with values over its default ones."""
-    return bool(render_files(chart, merged(scenario_values(chart, MATRIX[2]), over)))
+    return bool(render_files(chart, merged(scenario_values(chart, ISTIO), over)))
 
 
 def schema(chart: str) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def test_open_group_is_noticed() -> None:
 
 @each_chart
 def test_every_default_is_what_the_schema_says(chart: str) -> None:
-    load(chart, {}).validate_schema(scenario_values(chart, MATRIX[2]))
+    load(chart, {}).validate_schema(scenario_values(chart, ISTIO))
 
 
 def documented() -> Iterator[dict[str, Any]]:
@@ -186,7 +186,7 @@ def test_image_is_its_digest_before_its_tag(chart: str) -> None:
 
 def images(chart: str, over: dict[str, Any]) -> set[str]:
     """Return the images that a chart's containers run, its migration and its test included."""
-    values = merged(scenario_values(chart, MATRIX[2]), over)
+    values = merged(scenario_values(chart, ISTIO), over)
     return {
         container["image"] for workload in workloads(objects_of(chart, values)) for container in workload.containers
     }
@@ -194,7 +194,7 @@ def images(chart: str, over: dict[str, Any]) -> set[str]:
 
 @each_service
 def test_release_name_changes_no_name(chart: str) -> None:
-    values = scenario_values(chart, MATRIX[2])
+    values = scenario_values(chart, ISTIO)
     one, other = objects_of(chart, values), objects_of(chart, values, release="another")
     assert [named(each) for each in one] == [named(each) for each in other]
 
@@ -202,5 +202,5 @@ def test_release_name_changes_no_name(chart: str) -> None:
 @each_service
 def test_own_objects_may_hold_templates(chart: str) -> None:
     extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}
-    values = merged(scenario_values(chart, MATRIX[2]), {"extraObjects": [extra]})
+    values = merged(scenario_values(chart, ISTIO), {"extraObjects": [extra]})
     assert f"{chart}-more" in [each["metadata"]["name"] for each in objects_of(chart, values)]

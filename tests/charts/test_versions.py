@@ -2,19 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 import pytest
 import yaml
 
-from tests.charts.rendering import ROOT, charts, renders, workloads
-
-LINE = re.compile(r"^([A-Z_]+) \?= (.*)$", re.MULTILINE)
-
-
-@cache
-def pins() -> dict[str, str]:
-    return dict(LINE.findall((ROOT / "versions.env").read_text()))
+from tests.charts.rendering import ROOT, charts, pins, renders, workloads
 
 
 def images() -> dict[str, str]:
