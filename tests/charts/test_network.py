@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from tests.charts.breaking import Edit, unnoticed
-from tests.charts.network import DNS, EDGE, ISTIOD, LINKERD_CONTROL, OUTSIDE, STRANGER, UNKNOWN, Network, Pod
+from tests.charts.network import DNS, EDGE, ISTIOD, LINKERD_CONTROL, OUTSIDE, STRANGER, UNKNOWN, WAYPOINT, Network, Pod
 from tests.charts.rendering import (
     ISTIO,
     KIND,
@@ -153,6 +153,19 @@ def test_only_the_gateway_is_reached_from_the_edge(scenario: Scenario) -> None:
     for name, pod in pods.items():
         assert network(scenario).enters(EDGE, pod, port) is (name in {"gateway", "auth"}), name
     assert not network(scenario).leaves(EDGE, OUTSIDE, 443)
+
+
+@pytest.mark.parametrize("scenario", [each for each in SYSTEMS if each.mesh == "istio-ambient"], ids=str)
+def test_calls_reach_their_service_through_the_waypoint(scenario: Scenario) -> None:
+    """It alone reads HTTP there: whoever calls a service goes by it, the edge too."""
+    pods, port = services(scenario), ARRIVAL["istio-ambient"]
+    for pod in [*pods.values(), network(scenario).pods["auth", "test"], EDGE]:
+        assert network(scenario).lets(pod, WAYPOINT, port), pod
+    for pod in pods.values():
+        assert network(scenario).lets(WAYPOINT, pod, port), pod
+    assert network(scenario).leaves(WAYPOINT, ISTIOD, 15012)
+    assert not network(scenario).enters(STRANGER, WAYPOINT, port)
+    assert not network(scenario).leaves(WAYPOINT, OUTSIDE, 443)
 
 
 @each_system
