@@ -34,7 +34,9 @@ metadata:
   name: {{ $name }}
   {{- include "common.testMeta" (list . "0") | nindent 2 }}
 spec:
-  restartPolicy: Never
+  # What is not so yet, or a node on which the mesh is not ready yet, gets another try; what is not so after that time fails.
+  restartPolicy: OnFailure
+  activeDeadlineSeconds: 120
   serviceAccountName: {{ $name }}
   {{- include "common.podSpec" . | nindent 2 }}
   containers:
