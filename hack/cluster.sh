@@ -106,8 +106,7 @@ mesh_objects() { # what the whole mesh has once, besides what the installer make
 istio() {
   give . "$ISTIO_HUB"/{pilot,proxyv2,install-cni}:"$ISTIO_VERSION"
   istioctl install -y --kubeconfig "$kubeconfig" --context "$context" -f mesh/istio/install.yaml \
-    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION" --set meshConfig.defaultConfig.tracing.sampling=100 \
-    --set values.pilot.autoscaleEnabled=false
+    --set "hub=$ISTIO_HUB" --set "tag=$ISTIO_VERSION" --set meshConfig.defaultConfig.tracing.sampling=100
   mesh_objects
 }
 
@@ -135,8 +134,8 @@ give_system() {
 }
 
 namespaces() { # server-side, so that a label that is left out here goes away
-  local injection=
-  [ "$MESH" != istio ] || injection="istio-injection: enabled"
+  local injection= none=
+  [ "$MESH" != istio ] || injection="istio-injection: enabled" none="istio-injection: disabled"
   kube apply --server-side -f - <<YAML
 apiVersion: v1
 kind: Namespace
@@ -144,7 +143,7 @@ metadata: {name: $services_in, labels: {pod-security.kubernetes.io/enforce: rest
 ---
 apiVersion: v1
 kind: Namespace
-metadata: {name: $data_in, labels: {pod-security.kubernetes.io/enforce: restricted}}
+metadata: {name: $data_in, labels: {pod-security.kubernetes.io/enforce: restricted, $none}}
 YAML
 }
 
