@@ -184,6 +184,10 @@ volumeMounts:
 {{- $mesh := include "common.mesh" . -}}
 {{- if eq $mesh "sidecar" -}}
 traffic.sidecar.istio.io/excludeInboundPorts: "9090"
+{{- with include "common.dataPorts" . | fromJsonArray }}
+# Servers of one's own outside the cluster are not in the mesh's registry: it would let nothing through to them.
+traffic.sidecar.istio.io/excludeOutboundPorts: {{ join "," . | quote }}
+{{- end }}
 prometheus.istio.io/merge-metrics: "false"
 {{- else if eq $mesh "linkerd" -}}
 config.linkerd.io/default-inbound-policy: deny
