@@ -127,8 +127,10 @@ build() {
   docker tag "$(<"$state/image/$1")" "$1:$(tag "$1")"
 }
 
-give_system() {
-  local images=("$POSTGRES_IMAGE" "$NATS_IMAGE" "$VALKEY_IMAGE" "$PROMETHEUS_IMAGE" "$JAEGER_IMAGE") service
+give_data() { give worker "$POSTGRES_IMAGE" "$NATS_IMAGE" "$VALKEY_IMAGE" "$PROMETHEUS_IMAGE" "$JAEGER_IMAGE"; }
+
+give_services() {
+  local images=() service
   for service in $(services); do images+=("$service:$(tag "$service")"); done
   give worker "${images[@]}"
 }
@@ -207,7 +209,7 @@ images() {
 load() {
   need kind
   need_cluster
-  step "images on the nodes" give_system
+  step "images on the nodes" give_services
 }
 
 prepare() {
@@ -216,6 +218,7 @@ prepare() {
   step "namespaces" namespaces
   step "secrets" secrets
   step "values" values
+  step "images of the servers" give_data
 }
 
 deploy() {
