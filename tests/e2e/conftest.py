@@ -2,14 +2,37 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from httpx2 import Client
 
+from tests.e2e import artefacts
 from tests.e2e.people import Person
 from tests.e2e.system import LocalSystem, local_system
 
 ORIGIN = "https://shop.example"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record what a cluster looks like whenever a test on it fails."""
+    if cluster := artefacts.selected():
+        config.pluginmanager.register(_Recorder(artefacts.Artefacts(cluster)))
+
+
+class _Recorder:
+    """A pytest plugin around ``Artefacts``."""
+
+    def __init__(self, kept: artefacts.Artefacts) -> None:
+        self._kept = kept
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+        """Keep everything at the moment of the failure, before fixtures put things in order."""
+        report: pytest.TestReport = yield
+        if report.failed and (folder := self._kept.keep(item.nodeid, str(report.longrepr))):
+            report.sections.append(("state of the cluster", str(folder)))
+        return report
 
 
 @pytest.fixture(scope="session")

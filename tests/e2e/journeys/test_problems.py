@@ -18,7 +18,11 @@ def code_of(answer: Response) -> str:
     assert problem["instance"] == answer.request.url.path
     assert problem["title"]
     assert problem["detail"]
-    assert re.fullmatch(r"[0-9a-f]{32}", problem["trace_id"])
+    # An ingress that checks tokens itself refuses before there is a trace: it names the request.
+    if "trace_id" in problem:
+        assert re.fullmatch(r"[0-9a-f]{32}", problem["trace_id"])
+    else:
+        assert problem["request_id"] == answer.headers["x-request-id"]
     return code
 
 
@@ -83,14 +87,13 @@ def test_oauth_endpoint_answers_in_the_form_of_its_rfc(api: Client) -> None:
     assert refused.headers["cache-control"] == "no-store"
 
 
-def test_request_id_and_trace_come_back(api: Client) -> None:
+def test_request_id_and_trace_come_back(ada: Person) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    headers = {"x-request-id": "a-request", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
-    refused = api.get("/v1/customers/me", headers=headers)
+    refused = ada.send("GET", "/v1/customers", x_request_id="a-request", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
     assert refused.headers["x-request-id"] == "a-request"
     assert refused.json()["trace_id"] == trace
 
 
-def test_ill_formed_request_id_is_replaced(api: Client) -> None:
-    refused = api.get("/v1/customers/me", headers={"x-request-id": "two words", "traceparent": "nonsense"})
+def test_ill_formed_request_id_is_replaced(ada: Person) -> None:
+    refused = ada.send("GET", "/v1/customers", x_request_id="two words", traceparent="nonsense")
     assert refused.headers["x-request-id"] == refused.json()["trace_id"]
