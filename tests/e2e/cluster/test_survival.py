@@ -1,0 +1,55 @@
+"""Whatever dies, the system works again without anybody's hand."""
+
+import pytest
+from httpx2 import Client, HTTPError
+
+from tests.e2e.cluster.access import DATA, SERVICES, Cluster, poll
+from tests.e2e.people import Person
+
+WORKS_SECONDS = 120
+
+
+def works(api: Client) -> bool:
+    """Tell whether somebody new can register, sign in, and be known to customers, which takes every part there is."""
+    person = Person(api)
+    try:
+        if person.register().status_code != 202:
+            return False
+        person.sign_in()
+        poll(lambda: person.me()["email"] == person.email, seconds=10, what="the event arrived")
+    except (HTTPError, AssertionError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("service", ["auth", "customers", "gateway"])
+def test_death_of_all_pods_of_a_service_is_survived(cluster: Cluster, api: Client, service: str) -> None:
+    for pod in cluster.pods(service):
+        cluster.core.delete_namespaced_pod(pod.metadata.name, SERVICES, grace_period_seconds=0)
+    poll(lambda: works(api), seconds=WORKS_SECONDS, what=f"the system works after the death of {service}")
+
+
+@pytest.mark.parametrize("server", ["postgres", "nats", "valkey"])
+def test_restart_of_a_data_server_is_survived(cluster: Cluster, api: Client, server: str) -> None:
+    assert works(api)
+    restarts = started(cluster)
+    selector = f"app.kubernetes.io/name={server}"
+    [pod] = cluster.core.list_namespaced_pod(DATA, label_selector=selector).items
+    cluster.core.delete_namespaced_pod(pod.metadata.name, DATA, grace_period_seconds=0)
+
+    def replaced() -> bool:
+        found = cluster.core.list_namespaced_pod(DATA, label_selector=selector).items
+        return pod.metadata.uid not in {each.metadata.uid for each in found}
+
+    poll(replaced, seconds=60, what=f"{server} is away")
+    poll(lambda: works(api), seconds=WORKS_SECONDS, what=f"the system works after the restart of {server}")
+    assert started(cluster) == restarts, "a service was started again: its liveness rests on a dependency"
+
+
+def started(cluster: Cluster) -> dict[str, int]:
+    """Return how often each service's container was started again."""
+    return {
+        pod.metadata.name: sum(each.restart_count for each in pod.status.container_statuses or [])
+        for service in ("auth", "customers", "gateway")
+        for pod in cluster.pods(service)
+    }
