@@ -76,6 +76,11 @@ need_cluster() {
   mapped=$(docker port "$KIND_CLUSTER-worker" 30080 2>/dev/null) || true
   [ "${mapped##*:}" = "$HTTP_PORT" ] ||
     fail "Cluster $KIND_CLUSTER answers on ${mapped:-no port}, not on port $HTTP_PORT: set HTTP_PORT=${mapped##*:}, or \`make kind-down\` first."
+  # The edge and the gateway take the same port of the nodes, each in its mode: no release can hand it to the other.
+  local made=$MESH
+  [ ! -e "$state/mesh" ] || made=$(<"$state/mesh")
+  [ "$made" = "$MESH" ] ||
+    fail "Cluster $KIND_CLUSTER was made with MESH=$made, not $MESH: say MESH=$made, or \`make kind-down\` first."
 }
 
 create() {
@@ -176,6 +181,7 @@ up() {
   else
     say "Making cluster $KIND_CLUSTER on http://127.0.0.1:$HTTP_PORT"
     step "three nodes" create
+    printf '%s\n' "$MESH" >"$state/mesh"
   fi
   step "volumes" volumes
   step "Gateway API" gateway_api
