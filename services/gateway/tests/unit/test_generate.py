@@ -198,6 +198,7 @@ def test_the_repositorys_own_files_are_current(generate: ModuleType, tmp_path: P
         generate.UMBRELLA_VALUES,
         generate.COMPOSE,
         generate.SKAFFOLD,
+        *(path.relative_to(REPOSITORY) for path in REPOSITORY.glob("charts/*/files/peers.yaml")),
     )
     for path in generated:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
