@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from typing import Any
@@ -10,11 +9,8 @@ from uuid import uuid4
 
 from httpx2 import Client, HTTPError, Limits
 
-from tests.e2e.cluster.access import poll
 from tests.e2e.people import Person
 
-PER_SECOND = 20
-_AT_ONCE = 40
 _HOME = {
     "recipient": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -56,16 +52,6 @@ class Load:
             at, took = begun - self._begun, time.monotonic() - begun
             self.failures.append(f"at {at:.1f} s, after {took:.1f} s: {method} {path}: {failure}")
 
-    @property
-    def lost(self) -> str:
-        """What was lost, as a text that is empty where nothing was; the first losses tell the most."""
-        return f"{len(self.failures)} of {self.sent}:\n" + "\n".join(self.failures[:10]) if self.failures else ""
-
-    def goes_on(self, seconds: float = 5) -> None:
-        """Wait until what happened has been under load for a while."""
-        enough = self.sent + seconds * PER_SECOND
-        poll(lambda: self.sent >= enough, seconds=4 * seconds + 10, what=f"{enough:g} requests were sent")
-
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
@@ -78,33 +64,6 @@ class Load:
         if number % 10 == 5:
             return "GET", "/v1/accounts/me", {"headers": person}
         return "GET", "/v1/customers/me", {"headers": person}
-
-
-@contextmanager
-def steady_load(address: str) -> Iterator[Load]:
-    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer."""
-    load = Load(address)
-    over = Event()
-
-    def tick(pool: ThreadPoolExecutor) -> None:
-        due = time.monotonic()
-        while not over.wait(max(0, due - time.monotonic())):
-            pool.submit(load.send)
-            due += 1 / PER_SECOND
-
-    try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            clock = Thread(target=tick, args=(pool,))
-            clock.start()
-            try:
-                load.goes_on(1)
-                yield load
-                load.goes_on()
-            finally:
-                over.set()
-                clock.join()
-    finally:
-        load.close()
 
 
 @contextmanager
