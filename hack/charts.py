@@ -15,16 +15,15 @@ unless a group above it has one. A service's chart has the values of the library
 
 import argparse
 import copy
-import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+from generated import bring_up
 
 LIBRARY = "common"
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -79,9 +78,7 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    bring_up = partial(_bring_up, chosen.root, check=chosen.check)
-    changed = [path for path, text in files.items() if bring_up(path, text)]
-    return 1 if chosen.check and changed else 0
+    return bring_up(chosen.root, files, check=chosen.check, task="generate-charts")
 
 
 def generated(root: Path) -> Iterator[tuple[Path, str]]:
@@ -291,22 +288,6 @@ def _shown(default: Any) -> str:
 def _cell(text: str) -> str:
     """A table's cell ends at a bar."""
     return text.replace("|", "\\|")
-
-
-def _bring_up(root: Path, path: Path, text: str, *, check: bool) -> bool:
-    """Write a file, or show how it differs; True if it was not what it should be."""
-    target = root / path
-    before = target.read_text() if target.exists() else ""
-    if before == text:
-        return False
-    if check:
-        lines = difflib.unified_diff(before.splitlines(True), text.splitlines(True), str(path), f"{path} (generated)")
-        sys.stderr.write("".join(lines))
-        sys.stderr.write(f"{path} is not current: run `make generate-charts`.\n")
-    else:
-        target.write_text(text)
-        print(f"wrote {path}")
-    return True
 
 
 if __name__ == "__main__":

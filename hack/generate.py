@@ -9,7 +9,6 @@ A new service needs no edit here: whatever ``services/*/service.yaml`` says is w
 """
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import development
 import umbrella
 import yaml
+from generated import bring_up
 
 from chassis.manifest import Manifest, Route, read
 from chassis.nats_users import permissions
@@ -103,8 +103,7 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    changed = [path for path, text in files.items() if _bring_up(chosen.root, path, text, check=chosen.check)]
-    return 1 if chosen.check and changed else 0
+    return bring_up(chosen.root, files, check=chosen.check, task="generate-routes")
 
 
 def read_all(root: Path) -> list[Manifest]:
@@ -241,23 +240,6 @@ def _dump(document: dict[str, Any]) -> str:
     """Write YAML with an empty line before each top-level key, as one would by hand."""
     parts = (yaml.dump({key: value}, Dumper=_Dumper, sort_keys=False, width=118) for key, value in document.items())
     return "".join(f"\n{part}" for part in parts)
-
-
-def _bring_up(root: Path, path: Path, text: str, *, check: bool) -> bool:
-    """Write a file, or show how it differs; True if it was not what it should be."""
-    target = root / path
-    before = target.read_text() if target.exists() else ""
-    if before == text:
-        return False
-    if check:
-        lines = difflib.unified_diff(before.splitlines(True), text.splitlines(True), str(path), f"{path} (generated)")
-        sys.stderr.write("".join(lines))
-        sys.stderr.write(f"{path} is not current: run `make generate`.\n")
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        print(f"wrote {path}")
-    return True
 
 
 if __name__ == "__main__":
