@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from typing import Any
@@ -9,8 +10,13 @@ from uuid import uuid4
 
 from httpx2 import Client, HTTPError, Limits
 
+from tests.e2e.cluster.access import poll
 from tests.e2e.people import Person
 
+PER_SECOND = 20
+_AT_ONCE = 40
+_ADDRESSES = 20
+"""As many as one may have."""
 _HOME = {
     "recipient": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -31,6 +37,8 @@ class Load:
         # Some connections are kept, and others are opened anew.
         self._api = Client(base_url=address, timeout=30, limits=Limits(max_keepalive_connections=5, keepalive_expiry=5))
         self.person = Person.registered(self._api)
+        # Each comes again ten seconds later, and adds nothing then.
+        self._keys = [str(uuid4()) for _ in range(_ADDRESSES)]
         self._begun = time.monotonic()
         self._lock = Lock()
         self.sent = 0
@@ -52,6 +60,16 @@ class Load:
             at, took = begun - self._begun, time.monotonic() - begun
             self.failures.append(f"at {at:.1f} s, after {took:.1f} s: {method} {path}: {failure}")
 
+    @property
+    def lost(self) -> str:
+        """What was lost, as a text that is empty where nothing was; the first losses tell the most."""
+        return f"{len(self.failures)} of {self.sent}:\n" + "\n".join(self.failures[:10]) if self.failures else ""
+
+    def goes_on(self, seconds: float = 5) -> None:
+        """Wait until what happened has been under load for a while."""
+        enough = self.sent + seconds * PER_SECOND
+        poll(lambda: self.sent >= enough, seconds=4 * seconds + 10, what=f"{enough:g} requests were sent")
+
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
@@ -59,11 +77,38 @@ class Load:
     def _request(self, number: int) -> tuple[str, str, dict[str, Any]]:
         person = self.person.authorization
         if number % 10 == 0:
-            headers = {**person, "idempotency-key": str(uuid4())}
+            headers = {**person, "idempotency-key": self._keys[number // 10 % _ADDRESSES]}
             return "POST", "/v1/customers/me/addresses", {"json": _HOME, "headers": headers}
         if number % 10 == 5:
             return "GET", "/v1/accounts/me", {"headers": person}
         return "GET", "/v1/customers/me", {"headers": person}
+
+
+@contextmanager
+def steady_load(address: str) -> Iterator[Load]:
+    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer."""
+    load = Load(address)
+    over = Event()
+
+    def tick(pool: ThreadPoolExecutor) -> None:
+        due = time.monotonic()
+        while not over.wait(max(0, due - time.monotonic())):
+            pool.submit(load.send)
+            due += 1 / PER_SECOND
+
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            clock = Thread(target=tick, args=(pool,))
+            clock.start()
+            try:
+                load.goes_on(1)
+                yield load
+                load.goes_on()
+            finally:
+                over.set()
+                clock.join()
+    finally:
+        load.close()
 
 
 @contextmanager
