@@ -1,0 +1,101 @@
+"""A release is replaced by the next one, and that by the one before, while people use the system.
+
+The file `upgrade-from` names a commit. Its images and charts are installed, then those of this checkout over them.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from httpx2 import Client
+
+from tests.e2e.cluster.access import REPOSITORY, SERVICES, Cluster
+from tests.e2e.cluster.load import steady_load
+from tests.e2e.people import Person, eventually
+
+ASKED = ("auth", "customers", "gateway")
+WITH_DATABASE = ("auth", "customers")
+_MINUTES = 10
+
+
+def script(cluster: Cluster, checkout: Path, name: str, *verb: str) -> None:
+    """Run a checkout's own script for the cluster, in the environment that make gave us."""
+    environment = {**cluster.environment, "KIND_CLUSTER": cluster.name, "MESH": cluster.mesh}
+    done = subprocess.run(
+        [checkout / "hack" / name, *verb],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_MINUTES * 60,
+    )
+    assert done.returncode == 0, f"{name} {verb}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def earlier(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkout of the earlier commit, installed; our own images have their names again."""
+    commit = (Path(__file__).parent / "upgrade-from").read_text().strip()
+    checkout = tmp_path_factory.mktemp("earlier") / "tradewind"
+    checkout.mkdir()
+    archive = subprocess.run(["git", "archive", commit], cwd=REPOSITORY, capture_output=True, check=False)
+    assert archive.returncode == 0, (
+        f"upgrade-from names {commit}, which is not in this clone: {archive.stderr.decode()}"
+    )
+    subprocess.run(["tar", "-x", "-C", checkout], input=archive.stdout, check=True)
+    (checkout / ".venv").symlink_to(REPOSITORY / ".venv")
+    (checkout / ".kind").symlink_to(REPOSITORY / ".kind")
+    ours = {name: cluster.run("docker", "image", "inspect", "-f", "{{.Id}}", f"{name}:dev").strip() for name in ASKED}
+    try:
+        script(cluster, checkout, "vendor.sh")
+        for verb in ("images", "load", "deploy"):
+            script(cluster, checkout, "cluster.sh", verb)
+    finally:
+        for name, image in ours.items():
+            cluster.run("docker", "tag", image, f"{name}:dev")
+    yield checkout
+    shutil.rmtree(checkout)
+
+
+def revision(cluster: Cluster, release: str) -> int:
+    """Return the number of a release's current revision."""
+    history = json.loads(cluster.helm("history", release, "-n", SERVICES, "--max", "1", "-o", "json"))
+    return int(history[-1]["revision"])
+
+
+def migrated(cluster: Cluster) -> dict[str, str]:
+    """Return the identity of each service's last migration."""
+    jobs = cluster.batch.list_namespaced_job(SERVICES).items
+    return {each.metadata.name: each.metadata.uid for each in jobs if each.status.succeeded}
+
+
+def test_upgrade_and_rollback_are_not_noticed(cluster: Cluster, earlier: Path, api: Client) -> None:
+    person = Person.registered(api)
+    eventually(lambda: person.me()["email"] == person.email)
+    images = {name: cluster.image(name) for name in ASKED}
+    revisions = {name: revision(cluster, name) for name in ASKED}
+    migrations = migrated(cluster)
+
+    with steady_load(cluster.address) as upgrade:
+        script(cluster, REPOSITORY, "cluster.sh", "deploy")
+        cluster.rolled_out(*ASKED)
+    assert not upgrade.lost, upgrade.lost
+    upgraded = {name: cluster.image(name) for name in ASKED}
+    for name in WITH_DATABASE:
+        assert migrated(cluster)[f"{name}-migrate"] != migrations[f"{name}-migrate"], "the migration did not run"
+
+    with steady_load(cluster.address) as rollback:
+        for name in ASKED:
+            cluster.helm("rollback", name, str(revisions[name]), "-n", SERVICES, "--wait", "--timeout", "5m")
+        cluster.rolled_out(*ASKED)
+    assert not rollback.lost, rollback.lost
+    assert {name: cluster.image(name) for name in ASKED} == images
+    assert person.me()["email"] == person.email
+
+    for name in ASKED:
+        cluster.helm("rollback", name, "-n", SERVICES, "--wait", "--timeout", "5m")
+    assert {name: cluster.image(name) for name in ASKED} == upgraded
