@@ -2,7 +2,7 @@
 
 from string import Template
 
-from chassis.manifest import Manifest
+from chassis.manifest import Manifest, address_setting
 
 GATEWAY = "gateway"
 
@@ -144,7 +144,7 @@ def render_compose(manifests: list[Manifest]) -> str:
 
 def _composed(manifest: Manifest, manifests: list[Manifest]) -> str:
     asked = {each.name for each in manifests} if manifest.name == GATEWAY else {ask.service for ask in manifest.asks}
-    environment = {f"PEERS__{_variable(name)}": f"http://{name}:8000" for name in sorted(asked - {manifest.name})}
+    environment = {address_setting(name): f"http://{name}:8000" for name in sorted(asked - {manifest.name})}
     if manifest.owns.stream or manifest.hears:
         environment |= {"BROKER__URL": "nats://nats:4222", "BROKER__USER": manifest.name}
     if manifest.name == "auth":
@@ -216,7 +216,3 @@ def _profiles(name: str, *, with_hooks: bool, with_build: bool) -> list[str]:
 
 def _profile(name: str, activation: str, patches: list[str]) -> str:
     return f"  - name: {name}\n{activation}    patches:\n" + "".join(f"      - {each}\n" for each in patches)
-
-
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")

@@ -35,7 +35,14 @@ from tests.charts.rendering import (
 
 # What is only there to be put into another variable, the client that a service has also where it asks nothing, and what
 # the database's driver reads by itself.
-BESIDES = {"DATABASE_PASSWORD", "VALKEY_PASSWORD", "CLIENT__SECRET", "CLIENT__TOKEN_URL", "PGSSLROOTCERT"}
+BESIDES = {
+    "DATABASE_PASSWORD",
+    "VALKEY_PASSWORD",
+    "CLIENT__RETRIES",
+    "CLIENT__SECRET",
+    "CLIENT__TOKEN_URL",
+    "PGSSLROOTCERT",
+}
 REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 

@@ -269,3 +269,9 @@ def test_edge_waits_longer_than_the_gateway() -> None:
 @pytest.mark.parametrize(("text", "expected"), [("6s", 6), ("500ms", 0.5), ("1m", 60)], ids=["s", "ms", "m"])
 def test_duration_is_read(text: str, *, expected: float) -> None:
     assert seconds(text) == expected
+
+
+def test_one_layer_repeats_calls() -> None:
+    for rendered in service_renders():
+        settings = rendered.named("ConfigMap", rendered.chart)["data"]
+        assert settings.get("CLIENT__RETRIES") == (None if rendered.mesh == "none" else "0"), rendered

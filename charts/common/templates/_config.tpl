@@ -11,6 +11,10 @@
   "TOKENS__JWKS_URL" (printf "%s/.well-known/jwks.json" .Values.authUrl)
   "CLIENT__TOKEN_URL" (printf "%s/v1/oauth/token" .Values.authUrl)
 -}}
+{{- if ne .Values.global.mesh.provider "none" -}}
+{{- /* One layer repeats calls: the mesh. */ -}}
+{{- $_ := set $config "CLIENT__RETRIES" "0" -}}
+{{- end -}}
 {{- if .Values.broker.enabled -}}
 {{- $_ := set $config "BROKER__URL" .Values.broker.url -}}
 {{- $_ := set $config "BROKER__USER" (.Values.broker.user | default (include "common.name" .)) -}}

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.manifest import Manifest
+from chassis.manifest import Manifest, address_setting, variable
 from tradewind.checkout import GATEWAY
 from tradewind.credentials import Credentials
 from tradewind.runs import Network
@@ -58,7 +58,7 @@ class Environments:
         """The gateway forwards to every service; another knows those it asks."""
         asked = set(self.manifests) if manifest.name == GATEWAY else {ask.service for ask in manifest.asks}
         known = asked.intersection(self.network.places) - {manifest.name}
-        return {f"PEERS__{_variable(name)}": self.network.places[name].url for name in sorted(known)}
+        return {address_setting(name): self.network.places[name].url for name in sorted(known)}
 
     def _database(self, service: str) -> dict[str, str]:
         password, port = self.credentials.database(service), self.network.postgres_port
@@ -73,7 +73,7 @@ class Environments:
         }
 
     def _auth(self) -> dict[str, str]:
-        clients = {f"CLIENTS__{_variable(name)}": self.credentials.client(name) for name in self.manifests}
+        clients = {f"CLIENTS__{variable(name)}": self.credentials.client(name) for name in self.manifests}
         return {
             **clients,
             "KEYS__ENCRYPTION_KEY": self.credentials.keys_encryption_key,
@@ -81,7 +81,3 @@ class Environments:
             "PASSWORD_GRANT": "true",
             "TRUSTED_PROXIES": "127.0.0.1",  # The gateway, which alone is asked from outside.
         }
-
-
-def _variable(service: str) -> str:
-    return service.upper().replace("-", "_")

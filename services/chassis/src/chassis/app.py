@@ -7,7 +7,7 @@ serves it. Nothing is opened before the application starts, and everything is cl
 import asyncio
 import importlib.metadata
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,13 +24,16 @@ from chassis.clock import Clock, SystemClock
 from chassis.compression import CompressionMiddleware
 from chassis.manifest import Manifest, read, service_dir
 from chassis.security import USERS, KeySource, TokenVerifier
-from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
+from chassis.settings import BrokerSettings, ClientSettings, DatabaseSettings, ServiceSettings, TokenSettings
 
 if TYPE_CHECKING:
+    from chassis.breaker import Breaker
     from chassis.bus import EventBus
+    from chassis.clients import HttpSession
     from chassis.database import Database
     from chassis.inbox import Handler
     from chassis.outbox import Publish
+    from chassis.peers import Peers
 
 Open = Callable[[], AbstractAsyncContextManager[object]]
 Check = Callable[[], Awaitable[None]]
@@ -76,6 +79,8 @@ class Service:
         self._included = 0
         self._resources: list[_Resource] = []
         self._preparations: list[tuple[str, Job]] = []
+        self._http: HttpSession | None = None
+        self._breakers: dict[str, Breaker] = {}
         self.app = self._make_app(title or f"Tradewind {self.name}")
         self.asgi = RequestMiddleware(
             self.app,
@@ -203,21 +208,56 @@ class Service:
         database: Database = self.app.state.database
         self.run(f"job-{name}", Schedule(database, name, every_seconds=seconds, job=job).run)
 
-    def use_tokens(self, settings: TokenSettings, *, keys: KeySource | None = None) -> TokenVerifier:
+    def use_peers(self, settings: ClientSettings, addresses: Mapping[str, str]) -> "Peers":
+        """Ask the services that ``service.yaml`` names under ``asks``, each with a token made for it.
+
+        Args:
+            addresses: Each peer's, by its name (``PEERS__<NAME>``).
+
+        Raises:
+            ValueError: A peer has no address.
+        """
+        from chassis.peers import Peers
+
+        breakers = {ask.service: self._breaker(ask.service) for ask in self.manifest.asks}
+        peers = Peers(self.manifest, settings, addresses, session=self._session(), breakers=breakers)
+        self.open("peers", peers.lifespan)
+        return peers
+
+    def use_tokens(
+        self, settings: TokenSettings, *, keys: KeySource | None = None, audiences: Sequence[str] | None = None
+    ) -> TokenVerifier:
         """Verify access tokens for users, and those made for this very service.
 
         Args:
             keys: Where keys come from; by default the issuer's JWKS, fetched when first needed.
+            audiences: Whose tokens are accepted instead.
         """
         if keys is None:
-            from chassis.jwks import PublishedKeys
+            from chassis.jwks import published_keys
 
-            published = PublishedKeys(settings.jwks_url)
-            self.open("keys", published.lifespan)
-            keys = published.keys
-        verifier = TokenVerifier(issuer=settings.issuer, audiences=(USERS, self.name), keys=keys, clock=self.clock)
+            keys = published_keys(settings.jwks_url, session=self._session(), breaker=self._breaker("auth"))
+        accepted = audiences or (USERS, self.name)
+        verifier = TokenVerifier(issuer=settings.issuer, audiences=accepted, keys=keys, clock=self.clock)
         self.app.state.tokens = verifier
         return verifier
+
+    def _session(self) -> "HttpSession":
+        """The connections to all peers."""
+        from chassis.clients import HttpSession
+
+        if self._http is None:
+            self._http = HttpSession()
+            self.open("connections", self._http.lifespan)
+        return self._http
+
+    def _breaker(self, peer: str) -> "Breaker":
+        """The one breaker of a peer, whatever it is asked for."""
+        from chassis.breaker import Breaker
+
+        if peer not in self._breakers:
+            self._breakers[peer] = Breaker(peer)
+        return self._breakers[peer]
 
     # Life.
 

@@ -104,6 +104,16 @@ def event_type(service: str, event: str, version: int = 1) -> str:
     return f"tradewind.{service}.{event}.v{version}"
 
 
+def address_setting(service: str) -> str:
+    """Return the name of the setting that holds a peer's address: ``PEERS__CATALOG``."""
+    return f"PEERS__{variable(service)}"
+
+
+def variable(service: str) -> str:
+    """Return a service's name as a part of an environment variable's."""
+    return service.upper().replace("-", "_")
+
+
 def read(path: Path) -> Manifest:
     """Read and check one ``service.yaml``.
 

@@ -17,6 +17,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from chassis import context, logs
+from chassis.breaker import Breaker
 from chassis.clients import ServiceClient, unexpected
 from chassis.context import WorkContext
 from chassis.errors import DeadlineExceededError, ServiceError
@@ -61,6 +62,7 @@ class ServiceTokens:
         settings: Where auth's token endpoint is, and this client's secret.
         name: This service's name, which is its ``client_id``.
         session: The process's ``HttpSession``; in tests any httpx transport.
+        breaker: Auth's, where this process has one.
         scopes: What the token for each audience shall allow; an audience that is not named gets what auth gives.
         monotonic: Tells the seconds that passed; tests give their own.
     """
@@ -71,12 +73,13 @@ class ServiceTokens:
         name: str,
         *,
         session: httpx.AsyncBaseTransport,
+        breaker: Breaker | None = None,
         scopes: Mapping[str, Iterable[str]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         endpoint = urlsplit(settings.token_url)
         self._path = endpoint.path
-        self._auth = ServiceClient("auth", f"{endpoint.scheme}://{endpoint.netloc}", session=session)
+        self._auth = ServiceClient("auth", f"{endpoint.scheme}://{endpoint.netloc}", session=session, breaker=breaker)
         credentials = f"{quote_plus(name)}:{quote_plus(settings.secret.get_secret_value())}"
         self._authorization = f"Basic {b64encode(credentials.encode()).decode()}"
         self._scopes = {audience: " ".join(wanted) for audience, wanted in (scopes or {}).items()}

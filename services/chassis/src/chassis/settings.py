@@ -91,10 +91,14 @@ class TokenSettings(Group):
 
 
 class ClientSettings(Group):
-    """This service's own OAuth client, for calls to its peers."""
+    """This service's own OAuth client, and how its calls to peers are made.
+
+    ``retries`` are the attempts after the first; none where a mesh repeats calls: one layer does.
+    """
 
     token_url: Annotated[str, Field(examples=["http://auth/v1/oauth/token"])]
     secret: Annotated[SecretStr, Field(examples=["secret"])]
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
 
 
 class LogSettings(Group):

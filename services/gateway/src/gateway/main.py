@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from chassis.addresses import TrustedProxies
 from chassis.app import Service
-from chassis.jwks import PublishedKeys
+from chassis.manifest import address_setting
 from chassis.ratelimit import MemoryLimiter, RateLimiter
-from chassis.security import USERS, KeySource, TokenVerifier
+from chassis.security import USERS, KeySource
 from gateway.api.access import Access
 from gateway.api.documentation import Documentation, frame
 from gateway.api.edge import Edge
@@ -51,7 +51,8 @@ def build(
     service.open("session", session.lifespan)
     upstreams = _upstreams(service, settings, session)
     exchange = TokenExchange(session, token_url=settings.client.token_url, secret=settings.client.secret)
-    access = Access(_verifier(service, settings, keys), exchange)
+    # A service's own token is for its peer, and no way in.
+    access = Access(service.use_tokens(settings.tokens, keys=keys, audiences=(USERS,)), exchange)
     limits = _limits(service, settings)
     service.front(
         lambda app: Edge(
@@ -75,7 +76,7 @@ def build(
 
 def _check(settings: Settings, table: RouteTable) -> None:
     if homeless := sorted(table.services - settings.peers.keys()):
-        raise ValueError(f"Routes lead to {', '.join(homeless)}: set PEERS__{homeless[0].upper()} and the like.")
+        raise ValueError(f"Routes lead to {', '.join(homeless)}: set {address_setting(homeless[0])} and the like.")
     if unknown := sorted(table.limits - settings.limits.keys()):
         raise ValueError(f"Routes are in classes of limit that are not set: {', '.join(unknown)}.")
 
@@ -94,15 +95,6 @@ def _upstreams(service: Service, settings: Settings, session: Session) -> dict[s
 
     service.open("upstreams", open_while_serving)
     return upstreams
-
-
-def _verifier(service: Service, settings: Settings, keys: KeySource | None) -> TokenVerifier:
-    """Return the check of users' tokens; a service's own token is for its peer, and no way in."""
-    if keys is None:
-        published = PublishedKeys(settings.tokens.jwks_url)
-        service.open("keys", published.lifespan)
-        keys = published.keys
-    return TokenVerifier(issuer=settings.tokens.issuer, audiences=(USERS,), keys=keys, clock=service.clock)
 
 
 def _limits(service: Service, settings: Settings) -> Limits:
