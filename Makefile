@@ -146,7 +146,11 @@ deploy: .installed-dev charts-deps images load ## Build, load and install the sy
 
 .PHONY: e2e
 e2e: .installed-dev ## Run the journeys and the cluster's own tests against what `make deploy` installed
-	@$(in_cluster) $(python) -m pytest tests/e2e/journeys tests/e2e/cluster $(ARGS)
+	@$(in_cluster) $(python) -m pytest tests/e2e/journeys tests/e2e/cluster -m 'not rotation' $(ARGS)
+
+.PHONY: e2e-rotation
+e2e-rotation: .installed-dev ## Replace the signing key under load, through the ingress; takes a quarter of an hour
+	@$(in_cluster) $(python) -m pytest tests/e2e/cluster -m rotation $(ARGS)
 
 .PHONY: kind-down
 kind-down: ## Remove the local cluster and everything in it
