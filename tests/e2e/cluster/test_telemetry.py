@@ -27,9 +27,9 @@ def test_one_trace_leads_from_the_ingress_to_the_consumer(cluster: Cluster, api:
     answer = Person(api).register(traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
     assert answer.status_code == 202
 
-    parts = {"auth", "customers"}
+    parts = {"gateway", "auth", "customers"}
     if cluster.mesh == "istio":
-        # The proxies' own spans. The gateway passes the trace on, and leaves it to its proxy to tell of it.
+        # The proxies' own spans.
         parts |= {"edge.tradewind", "gateway.tradewind", "auth.tradewind"}
     with cluster.forwarded(DATA, "jaeger", 16686) as address, Client(base_url=address) as jaeger:
 

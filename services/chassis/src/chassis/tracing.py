@@ -1,6 +1,7 @@
 """Spans over OTLP, when an endpoint is configured; without one there are no spans, and nothing is imported.
 
-Server spans are FastAPI's own (without a span per operation); ``span`` makes those of calls, statements and events.
+Server spans are FastAPI's own (without a span per operation); ``span`` makes those of calls, statements and events, and
+of what is served past FastAPI.
 The W3C ids themselves are in ``context`` and exist in any case.
 """
 
@@ -55,7 +56,9 @@ def _make_provider(endpoint: str, *, service: str, version: str) -> "TracerProvi
 
 
 @contextmanager
-def span(name: str, kind: Literal["client", "producer", "consumer", "internal"], **attributes: str) -> Iterator[None]:
+def span(
+    name: str, kind: Literal["server", "client", "producer", "consumer", "internal"], **attributes: str
+) -> Iterator[None]:
     """Record a span around the block; the block's context becomes its child, also in outgoing headers and events."""
     if _tracer is None:
         yield
@@ -72,6 +75,14 @@ def span(name: str, kind: Literal["client", "producer", "consumer", "internal"],
         own = f"{recorded.get_span_context().span_id:016x}"
         with context.working(replace(context.current(), span_id=own)):
             yield
+
+
+def note(name: str, value: str | int) -> None:
+    """Say more about the span under way, if there is one."""
+    if _tracer is not None:
+        from opentelemetry import trace
+
+        trace.get_current_span().set_attribute(name, value)
 
 
 def _remote(work: context.WorkContext) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis import tracing
 from chassis.addresses import TrustedProxies
 from chassis.asgi import QUIET_PATHS
 from chassis.errors import NotFoundError, ServiceError
@@ -80,7 +81,8 @@ class Edge:
         route = self._table.find(exchange.method, exchange.path)
         if route is not None:
             await self._admit(exchange, scope, route)
-            await self._proxy.forward(exchange, receive, send)
+            with tracing.span(f"{exchange.method} {route.path}", "server", upstream=route.service):
+                await self._proxy.forward(exchange, receive, send)
         elif methods := self._table.methods(exchange.path):
             await self._without_route(exchange, methods, send)
         else:

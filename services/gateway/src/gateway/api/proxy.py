@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.types import Receive, Send
 
-from chassis import context, logs
+from chassis import context, logs, tracing
 from chassis.errors import DeadlineExceededError
 from gateway.api import limits
 from gateway.api.exchanges import Exchange
@@ -88,6 +88,7 @@ class Proxy:
         headers = to_client(answer.fields, base=self._upstreams[exchange.route.service].base, bodiless=bodiless)
         headers += exchange.extra
         headers += limits.fields(exchange)
+        tracing.note("http.response.status_code", answer.status)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = answer.whole()
         if body is None and not bodiless and exchange.method != "HEAD":
