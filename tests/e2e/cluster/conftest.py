@@ -25,16 +25,24 @@ _MESHED = [
 ]
 
 
+def required() -> bool:
+    """Tell whether a test that finds no cluster fails."""
+    return "cluster" in os.environ.get("REQUIRE", "").split(",")
+
+
+def pytest_runtest_setup() -> None:
+    """Skip all in one place, so that a run without a cluster says so in one line."""
+    if not required() and "BASE_URL" not in os.environ:
+        pytest.skip("BASE_URL names no deployed system: `make e2e` does")
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The cluster; without one, tests are skipped, or fail where ``REQUIRE`` names `cluster`."""
-    required = "cluster" in os.environ.get("REQUIRE", "").split(",")
-    if not required and "BASE_URL" not in os.environ:
-        pytest.skip("BASE_URL names no deployed system: `make e2e` does")
     try:
         return Cluster.selected(tmp_path_factory.mktemp("cluster"))
     except NotDeployedError as error:
-        if required:
+        if required():
             pytest.fail(f"REQUIRE names cluster, and {error}")
         pytest.skip(str(error))
 
