@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_REPOSITORY = Path(__file__).parents[2]
+from tests.e2e.checkout import EVERY_SERVICE, REPOSITORY
+
 _NAMESPACES = ("tradewind", "tradewind-data", "istio-system")
 _SECONDS = 60
 _MOST = 2
@@ -15,7 +16,7 @@ _MOST = 2
 
 def selected() -> Path | None:
     """Return the folder of the selected cluster, if there is one."""
-    folder = _REPOSITORY / ".kind" / os.environ.get("KIND_CLUSTER", "tradewind")
+    folder = REPOSITORY / ".kind" / os.environ.get("KIND_CLUSTER", "tradewind")
     return folder if "BASE_URL" in os.environ and (folder / "kubeconfig").exists() else None
 
 
@@ -39,7 +40,7 @@ class Artefacts:
         for namespace in _NAMESPACES:
             self._namespace(folder, namespace)
         self._write(folder / "nodes.txt", "kubectl", "describe", "nodes")
-        for release in ("auth", "customers", "gateway", "platform"):
+        for release in (*EVERY_SERVICE, "platform"):
             self._write(folder / f"helm-{release}.txt", "helm", "status", release, "-n", "tradewind")
             self._write(folder / f"helm-{release}.yaml", "helm", "get", "manifest", release, "-n", "tradewind")
         self._run("kind", "export", "logs", str(folder / "nodes"), "--name", self._cluster)

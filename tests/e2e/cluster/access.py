@@ -18,7 +18,8 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.stream import stream
 from urllib3.exceptions import HTTPError
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.e2e.checkout import REPOSITORY
+
 SERVICES = "tradewind"
 DATA = "tradewind-data"
 MESH = "istio-system"

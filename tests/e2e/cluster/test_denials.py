@@ -18,6 +18,7 @@ from httpx2 import Client
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import MESH, Cluster, Reference, poll
 from tests.e2e.cluster.callers import OUTSIDE, WAY_IN, Callers
 from tests.e2e.people import Person
@@ -374,7 +375,7 @@ def test_path_is_decoded_once(istio: Cluster, asker: Asker) -> None:
     assert (answer["status"], json.loads(answer["body"])["code"]) == (403, "insufficient-scope")
 
 
-@pytest.mark.parametrize("service", ["auth", "customers", "gateway"])
+@pytest.mark.parametrize("service", EVERY_SERVICE)
 def test_no_service_gets_out(cluster: Cluster, listener: str, service: str) -> None:
     [pod, *_] = cluster.ready_pods(service)
     source = (

@@ -7,10 +7,9 @@ import pytest
 from kubernetes import client
 from kubernetes.client import ApiException
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import DATA, SERVICES, Cluster
 from tests.e2e.cluster.load import steady_load
-
-ASKED = ("auth", "customers", "gateway")
 
 
 def names(pods: list[Any]) -> list[str]:
@@ -18,7 +17,7 @@ def names(pods: list[Any]) -> list[str]:
 
 
 def test_restart_of_every_deployment_is_not_noticed(cluster: Cluster) -> None:
-    before = {name for service in ASKED for name in names(cluster.pods(service))}
+    before = {name for service in EVERY_SERVICE for name in names(cluster.pods(service))}
     deployments = cluster.deployments()
     template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat()}}}
     with steady_load(cluster.address) as load:
@@ -26,7 +25,7 @@ def test_restart_of_every_deployment_is_not_noticed(cluster: Cluster) -> None:
             cluster.apps.patch_namespaced_deployment(name, SERVICES, {"spec": {"template": template}})
             cluster.rolled_out(name)
     assert not load.lost, load.lost
-    assert before.isdisjoint(name for service in ASKED for name in names(cluster.pods(service)))
+    assert before.isdisjoint(name for service in EVERY_SERVICE for name in names(cluster.pods(service)))
 
 
 def test_loss_of_a_pod_is_not_noticed_and_only_one_may_be_evicted(cluster: Cluster) -> None:
@@ -34,15 +33,15 @@ def test_loss_of_a_pod_is_not_noticed_and_only_one_may_be_evicted(cluster: Clust
         eviction = client.V1Eviction(metadata=client.V1ObjectMeta(name=pod, namespace=SERVICES))
         cluster.core.create_namespaced_pod_eviction(pod, SERVICES, eviction)
 
-    cluster.rolled_out(*ASKED)
+    cluster.rolled_out(*EVERY_SERVICE)
     with steady_load(cluster.address) as load:
-        for service in ASKED:
+        for service in EVERY_SERVICE:
             first, second, *_ = names(cluster.ready_pods(service))
             evict(first)
             with pytest.raises(ApiException) as refused:
                 evict(second)
             assert refused.value.status == 429
-        cluster.rolled_out(*ASKED)
+        cluster.rolled_out(*EVERY_SERVICE)
     assert not load.lost, load.lost
 
 
@@ -62,7 +61,7 @@ def test_drain_of_a_node_is_not_noticed(cluster: Cluster, drained: str) -> None:
             cluster.kubectl(
                 "drain", drained, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=180s"
             )
-            cluster.rolled_out(*ASKED)
+            cluster.rolled_out(*EVERY_SERVICE)
     finally:
         cluster.kubectl("uncordon", drained)
     assert not load.lost, load.lost

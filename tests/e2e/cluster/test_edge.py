@@ -7,7 +7,8 @@ import pytest
 import yaml
 from httpx2 import Client
 
-from tests.e2e.cluster.access import REPOSITORY, Cluster
+from tests.e2e.checkout import REPOSITORY
+from tests.e2e.cluster.access import Cluster
 
 _ROUTES = REPOSITORY / "services/gateway/src/gateway/routes.yaml"
 _REFUSED = (401, 403)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import Cluster
 
-SERVICES = ("auth", "customers", "gateway")
 SIZES = Path(__file__).parent / "image-sizes.json"
 """By service: what its image adds to Python's, in megabytes, when somebody last looked."""
 _GROWTH = 1.05
@@ -39,7 +39,7 @@ def within(cluster: Cluster, image: str, program: str) -> str:
     return cluster.run(*words).strip()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY_SERVICE)
 def test_image_has_not_grown_unnoticed(cluster: Cluster, service: str) -> None:
     base, image = inspect(cluster, os.environ["PYTHON_IMAGE"]), inspect(cluster, cluster.image(service))
     layers = base["RootFS"]["Layers"]
@@ -49,7 +49,7 @@ def test_image_has_not_grown_unnoticed(cluster: Cluster, service: str) -> None:
     assert added <= known * _GROWTH, f"{service} adds {added:.0f} MB, {known} MB before: write it down if it has to be"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY_SERVICE)
 def test_image_is_run_by_nobody_and_says_what_it_is(cluster: Cluster, service: str) -> None:
     config = inspect(cluster, cluster.image(service))["Config"]
     assert config["User"] == "10001:10001"
@@ -57,7 +57,7 @@ def test_image_is_run_by_nobody_and_says_what_it_is(cluster: Cluster, service: s
     assert config["Labels"]["org.opencontainers.image.version"]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY_SERVICE)
 def test_image_has_neither_installer_nor_compiler(cluster: Cluster, service: str) -> None:
     program = (
         "import importlib.util, shutil\n"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import DATA, SERVICES, Cluster
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -80,8 +81,8 @@ def test_every_running_pod_would_be_taken_again(cluster: Cluster, namespace: str
 
 
 def test_every_pod_of_a_service_has_its_sidecar(istio: Cluster) -> None:
-    services = [pod for service in ("auth", "customers", "gateway") for pod in istio.pods(service)]
-    assert len(services) >= 6
+    services = [pod for service in EVERY_SERVICE for pod in istio.pods(service)]
+    assert len(services) >= 2 * len(EVERY_SERVICE)
     for each in services:
         # A native sidecar: an init container that goes on.
         sidecars = [it for it in each.spec.init_containers or [] if it.restart_policy == "Always"]

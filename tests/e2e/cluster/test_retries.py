@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.cluster.access import REPOSITORY, SERVICES, Cluster, poll
+from tests.e2e.checkout import REPOSITORY
+from tests.e2e.cluster.access import SERVICES, Cluster, poll
 from tests.e2e.cluster.callers import Callers
 
 CHART = Path(__file__).parent / "flaky"

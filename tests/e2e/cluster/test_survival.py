@@ -3,6 +3,7 @@
 import pytest
 from httpx2 import Client, HTTPError
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import DATA, SERVICES, Cluster, poll
 from tests.e2e.people import Person
 
@@ -22,7 +23,7 @@ def works(api: Client) -> bool:
     return True
 
 
-@pytest.mark.parametrize("service", ["auth", "customers", "gateway"])
+@pytest.mark.parametrize("service", EVERY_SERVICE)
 def test_death_of_all_pods_of_a_service_is_survived(cluster: Cluster, api: Client, service: str) -> None:
     for pod in cluster.pods(service):
         cluster.core.delete_namespaced_pod(pod.metadata.name, SERVICES, grace_period_seconds=0)
@@ -50,6 +51,6 @@ def started(cluster: Cluster) -> dict[str, int]:
     """Return how often each service's container was started again."""
     return {
         pod.metadata.name: sum(each.restart_count for each in pod.status.container_statuses or [])
-        for service in ("auth", "customers", "gateway")
+        for service in EVERY_SERVICE
         for pod in cluster.pods(service)
     }

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 from httpx2 import Client
 
-from tests.e2e.cluster.access import REPOSITORY, SERVICES, Cluster
+from tests.e2e.checkout import EVERY_SERVICE, REPOSITORY, services
+from tests.e2e.cluster.access import SERVICES, Cluster
 from tests.e2e.cluster.load import steady_load
 from tests.e2e.people import Person, eventually
 
-ASKED = ("auth", "customers", "gateway")
-WITH_DATABASE = ("auth", "customers")
 _MINUTES = 10
 
 
@@ -37,7 +36,13 @@ def script(cluster: Cluster, checkout: Path, name: str, *verb: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def earlier(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def images(cluster: Cluster) -> dict[str, str]:
+    """The image that each service runs on before anything else is installed: this checkout's."""
+    return {name: cluster.image(name) for name in EVERY_SERVICE}
+
+
+@pytest.fixture(scope="module")
+def earlier(cluster: Cluster, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A checkout of the earlier commit, installed; our own images have their names again."""
     commit = (Path(__file__).parent / "upgrade-from").read_text().strip()
     checkout = tmp_path_factory.mktemp("earlier") / "tradewind"
@@ -49,14 +54,16 @@ def earlier(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     subprocess.run(["tar", "-x", "-C", checkout], input=archive.stdout, check=True)
     (checkout / ".venv").symlink_to(REPOSITORY / ".venv")
     (checkout / ".kind").symlink_to(REPOSITORY / ".kind")
-    ours = {name: cluster.run("docker", "image", "inspect", "-f", "{{.Id}}", f"{name}:dev").strip() for name in ASKED}
+    ours = {cluster.state / "image" / name: (cluster.state / "image" / name).read_text() for name in EVERY_SERVICE}
     try:
         script(cluster, checkout, "vendor.sh")
         for verb in ("images", "load", "deploy"):
             script(cluster, checkout, "cluster.sh", verb)
     finally:
-        for name, image in ours.items():
-            cluster.run("docker", "tag", image, f"{name}:dev")
+        # What `make deploy` takes is what it took before.
+        for built, image in ours.items():
+            built.write_text(image)
+            cluster.run("docker", "tag", image.strip(), f"{built.name}:dev")
     yield checkout
     shutil.rmtree(checkout)
 
@@ -73,29 +80,33 @@ def migrated(cluster: Cluster) -> dict[str, str]:
     return {each.metadata.name: each.metadata.uid for each in jobs if each.status.succeeded}
 
 
-def test_upgrade_and_rollback_are_not_noticed(cluster: Cluster, earlier: Path, api: Client) -> None:
+def test_upgrade_and_rollback_are_not_noticed(
+    cluster: Cluster, images: dict[str, str], earlier: Path, api: Client
+) -> None:
     person = Person.registered(api)
     eventually(lambda: person.me()["email"] == person.email)
-    images = {name: cluster.image(name) for name in ASKED}
-    revisions = {name: revision(cluster, name) for name in ASKED}
+    known = services(earlier)
+    older = {name: cluster.image(name) for name in known}
+    assert older != {name: images[name] for name in known}, "both are the same images"
+    revisions = {name: revision(cluster, name) for name in known}
     migrations = migrated(cluster)
 
     with steady_load(cluster.address) as upgrade:
         script(cluster, REPOSITORY, "cluster.sh", "deploy")
-        cluster.rolled_out(*ASKED)
+        cluster.rolled_out(*EVERY_SERVICE)
     assert not upgrade.lost, upgrade.lost
-    upgraded = {name: cluster.image(name) for name in ASKED}
-    for name in WITH_DATABASE:
+    assert {name: cluster.image(name) for name in EVERY_SERVICE} == images
+    for name in services(earlier, with_database=True):
         assert migrated(cluster)[f"{name}-migrate"] != migrations[f"{name}-migrate"], "the migration did not run"
 
     with steady_load(cluster.address) as rollback:
-        for name in ASKED:
+        for name in known:
             cluster.helm("rollback", name, str(revisions[name]), "-n", SERVICES, "--wait", "--timeout", "5m")
-        cluster.rolled_out(*ASKED)
+        cluster.rolled_out(*known)
     assert not rollback.lost, rollback.lost
-    assert {name: cluster.image(name) for name in ASKED} == images
+    assert {name: cluster.image(name) for name in known} == older
     assert person.me()["email"] == person.email
 
-    for name in ASKED:
+    for name in known:
         cluster.helm("rollback", name, "-n", SERVICES, "--wait", "--timeout", "5m")
-    assert {name: cluster.image(name) for name in ASKED} == upgraded
+    assert {name: cluster.image(name) for name in EVERY_SERVICE} == images
