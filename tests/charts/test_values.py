@@ -174,6 +174,11 @@ def test_values_of_the_guide_make_an_installation() -> None:
         assert kinds.count("Deployment") == len(service_charts())
 
 
+@pytest.mark.parametrize("tag", ["git-1", "git-1@sha256:" + "1" * 64, "1" + "a" * 63], ids=["name", "pinned", "id"])
+def test_tag_is_taken_as_it_is(tag: str) -> None:
+    assert images("auth", {"image": {"tag": tag}}) == {f"auth:{tag}"}
+
+
 @each_service
 def test_image_is_its_digest_before_its_tag(chart: str) -> None:
     digest = f"sha256:{'0' * 64}"
