@@ -18,11 +18,12 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 # One row of `make bench`, by name.
 ONLY ?=
-# The local cluster: its name, the port on 127.0.0.1 that it answers on, and its mesh (none or istio).
+# The local cluster: its name, the ports on 127.0.0.1 that it answers on, and its mesh (none or istio).
 KIND_CLUSTER ?= tradewind
 HTTP_PORT ?= 8080
+HTTPS_PORT ?= 8443
 MESH ?= istio
-export KIND_CLUSTER HTTP_PORT MESH
+export KIND_CLUSTER HTTP_PORT HTTPS_PORT MESH
 # How many test processes run at once; the order of files is the root conftest's.
 JOBS ?= 3
 parallel := -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -121,7 +122,7 @@ verify-requirements: .installed-dev
 ##@ Cluster
 
 .PHONY: kind-up
-kind-up: ## Make the local cluster, with Gateway API, metrics and mesh (KIND_CLUSTER, HTTP_PORT, MESH=none)
+kind-up: ## Make the local cluster, with Gateway API, metrics and mesh (KIND_CLUSTER, HTTP_PORT, HTTPS_PORT, MESH=none)
 	@hack/cluster.sh up
 
 .PHONY: mesh-up

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The local cluster behind make's targets: `hack/cluster.sh up | mesh | images | load | prepare | deploy | down`.
-# KIND_CLUSTER, HTTP_PORT, MESH and the pins of versions.env come from make. What belongs to a cluster is in
+# KIND_CLUSTER, HTTP_PORT, HTTPS_PORT, MESH and the pins of versions.env come from make. What belongs to a cluster is in
 # .kind/<cluster>/: its kubeconfig, its secrets, the output of the last run of each step. The user's kubeconfig is never
 # read or written.
 set -euo pipefail
@@ -54,7 +54,7 @@ kube() { kubectl --kubeconfig "$kubeconfig" --context "$context" "$@"; }
 render() { # a file with its ${VARIABLES} filled in from the environment
   local text name
   text=$(<"$1")
-  for name in KIND_CLUSTER HTTP_PORT METRICS_SERVER_IMAGE; do text=${text//"\${$name}"/${!name}}; done
+  for name in KIND_CLUSTER HTTP_PORT HTTPS_PORT METRICS_SERVER_IMAGE; do text=${text//"\${$name}"/${!name}}; done
   printf '%s\n' "$text"
 }
 
@@ -241,6 +241,7 @@ deploy() {
   done
   together "${started[@]}"
   say "The system is at http://127.0.0.1:$HTTP_PORT"
+  [ "$MESH" = none ] || say "and, with the certificate $state/edge.crt, at https://localhost:$HTTPS_PORT"
 }
 
 down() {

@@ -12,6 +12,8 @@ import json
 import secrets
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,12 @@ class Values:
         """Return 32 random bytes in base64."""
         return self._keep(name, lambda: base64.b64encode(secrets.token_bytes(32)).decode())
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._keep(name, lambda: value)
+
     def _keep(self, name: str, make: Callable[[], str]) -> str:
         if name not in self._known:
             self._known[name] = make()
@@ -53,6 +61,36 @@ def write_private(path: Path, text: str) -> None:
     beside.touch(mode=0o600)
     beside.write_text(text)
     beside.replace(path)
+
+
+def certificate(values: Values) -> dict[str, str]:
+    """Return the edge's key and certificate, which this machine's own names are in; it is its own authority."""
+    if "edge-certificate" not in values:
+        values["edge-key"], values["edge-certificate"] = _self_signed()
+    return {"tls.key": values["edge-key"], "tls.crt": values["edge-certificate"]}
+
+
+def _self_signed() -> tuple[str, str]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Tradewind on this machine")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=397))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    text = serialization.Encoding.PEM
+    form, unlocked = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(text, form, unlocked).decode(), signed.public_bytes(text).decode()
 
 
 def of_service(manifest: Manifest, manifests: Mapping[str, Manifest], values: Values) -> dict[str, str]:
@@ -81,17 +119,18 @@ def of_data(manifests: Mapping[str, Manifest], values: Values) -> dict[str, str]
     return {name: values[name] for name in names}
 
 
-def secret(namespace: str, name: str, data: Mapping[str, str]) -> dict[str, Any]:
+def secret(namespace: str, name: str, data: Mapping[str, str], *, kind: str = "Opaque") -> dict[str, Any]:
     """Return a Secret; ``data`` and not ``stringData``, so that a key that is gone here goes away there."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in sorted(data.items())}
     metadata = {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/part-of": "tradewind"}}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": encoded}
 
 
 def apply(manifests: Mapping[str, Manifest], values: Values, kubectl: list[str]) -> None:
     """Give the cluster its Secrets; the namespaces have to be there."""
     items = [secret(SERVICES, name, of_service(each, manifests, values)) for name, each in manifests.items()]
     items.append(secret(DATA, "dev-infra", of_data(manifests, values)))
+    items.append(secret(SERVICES, "edge", certificate(values), kind="kubernetes.io/tls"))
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     # Server-side: a client-side apply would write every value into an annotation, too.
     subprocess.run([*kubectl, "apply", "--server-side", "-f", "-"], input=document, text=True, check=True)
@@ -155,6 +194,7 @@ def main() -> None:
     if chosen.where == "compose":
         write_compose(manifests, values, chosen.state)
     else:
+        (chosen.state / "edge.crt").write_text(certificate(values)["tls.crt"])
         apply(manifests, values, ["kubectl", "--kubeconfig", str(chosen.kubeconfig), "--context", chosen.context])
 
 

@@ -1,11 +1,13 @@
 """What the ingress lets in without a token: one list, the gateway's route file, whatever checks it."""
 
+import os
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from httpx2 import Client
+from httpx2 import Client, HTTPError
 
 from tests.e2e.checkout import REPOSITORY
 from tests.e2e.cluster.access import Cluster
@@ -34,3 +36,14 @@ def test_public_path_needs_no_token(cluster: Cluster, api: Client, method: str, 
 @pytest.mark.parametrize(("method", "path"), requests(_ROUTES, public=False))
 def test_any_other_path_does(cluster: Cluster, api: Client, method: str, path: str) -> None:
     assert api.request(method, path).status_code in _REFUSED
+
+
+def test_edge_ends_tls_under_its_certificate(istio: Cluster) -> None:
+    address = f"https://localhost:{os.environ['HTTPS_PORT']}"
+    trusted = ssl.create_default_context(cafile=str(istio.state / "edge.crt"))
+    with Client(base_url=address, verify=trusted) as api:
+        answer = api.get("/readyz")
+    assert answer.status_code == 200
+    assert "strict-transport-security" in answer.headers, "the gateway was not told that it is HTTPS"
+    with Client(base_url=address) as stranger, pytest.raises(HTTPError, match="CERTIFICATE_VERIFY_FAILED"):
+        stranger.get("/readyz")
