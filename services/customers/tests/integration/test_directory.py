@@ -108,10 +108,10 @@ async def test_addresses_are_shown_to_their_owner_only(
     owner = await register(database, "ada@example.com")
     async with database.transaction() as session:
         customer = await SqlUnitOfWork(session).customers.get(owner)
-        views = [AddressView.of(customer.add_address(home, Defaults(billing=True))) for _ in range(2)]
+        views = [AddressView.of(customer.address_book.add(home, Defaults(billing=True))) for _ in range(2)]
     first = views[0]._replace(default_billing=False, version=2)
-    assert await directory.find_address(owner, first.id) == first
-    assert await directory.find_address(uuid4(), first.id) is None
-    assert await directory.find_addresses(owner, after=None, limit=10) == [first, views[1]]
-    assert await directory.find_addresses(owner, after=(first.id,), limit=10) == [views[1]]
-    assert await directory.find_addresses(uuid4(), after=None, limit=10) == []
+    assert await directory.addresses.find(owner, first.id) == first
+    assert await directory.addresses.find(uuid4(), first.id) is None
+    assert await directory.addresses.find_page(owner, after=None, limit=10) == [first, views[1]]
+    assert await directory.addresses.find_page(owner, after=(first.id,), limit=10) == [views[1]]
+    assert await directory.addresses.find_page(uuid4(), after=None, limit=10) == []

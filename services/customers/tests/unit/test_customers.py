@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from customers.domain.addresses import (
-    MAX_ADDRESSES,
+    AddressBook,
     AddressNotFoundError,
     Defaults,
     PostalAddress,
@@ -66,7 +66,7 @@ def test_registration_heard_again_changes_nothing(registered: Customer) -> None:
 
 
 def test_closing_forgets_everything_personal(registered: Customer, home: PostalAddress) -> None:
-    registered.add_address(home, BOTH)
+    registered.address_book.add(home, BOTH)
     registered.change_preferences(Preferences(marketing=True))
     registered.close(LATER)
     assert (registered.email, registered.profile, registered.preferences) == (None, Profile(), Preferences())
@@ -93,7 +93,7 @@ def test_closed_account_cannot_be_changed(customer: Customer, home: PostalAddres
         lambda: customer.change_profile(Profile(name="Ada")),
         lambda: customer.change_preferences(Preferences(marketing=True)),
         lambda: customer.change_tier(Tier.PREMIUM, LATER),
-        lambda: customer.add_address(home, NEITHER),
+        lambda: customer.address_book.add(home, NEITHER),
     ):
         with pytest.raises(CustomerNotFoundError):
             change()
@@ -119,37 +119,37 @@ def test_change_to_the_same_tier_is_not_told(customer: Customer) -> None:
 
 
 def test_new_default_takes_over_from_the_old_one(customer: Customer, home: PostalAddress) -> None:
-    old = customer.add_address(home, BOTH)
-    new = customer.add_address(home, Defaults(billing=True))
+    old = customer.address_book.add(home, BOTH)
+    new = customer.address_book.add(home, Defaults(billing=True))
     assert (old.defaults, new.defaults) == (Defaults(shipping=True), Defaults(billing=True))
     assert (old.version, new.version) == (2, 1)
 
 
 def test_changed_address_takes_defaults_over_too(customer: Customer, home: PostalAddress) -> None:
-    old = customer.add_address(home, BOTH)
-    new = customer.add_address(home, NEITHER)
-    customer.change_address(new, home, BOTH)
+    old = customer.address_book.add(home, BOTH)
+    new = customer.address_book.add(home, NEITHER)
+    customer.address_book.change(new, home, BOTH)
     assert (old.defaults, new.defaults) == (NEITHER, BOTH)
 
 
 def test_address_that_is_no_default_leaves_the_others_alone(customer: Customer, home: PostalAddress) -> None:
-    old = customer.add_address(home, BOTH)
-    customer.add_address(home, NEITHER)
+    old = customer.address_book.add(home, BOTH)
+    customer.address_book.add(home, NEITHER)
     assert (old.defaults, old.version) == (BOTH, 1)
 
 
 def test_address_book_has_an_end(customer: Customer, home: PostalAddress) -> None:
-    for _ in range(MAX_ADDRESSES):
-        customer.add_address(home, NEITHER)
+    for _ in range(AddressBook.limit):
+        customer.address_book.add(home, NEITHER)
     with pytest.raises(TooManyAddressesError):
-        customer.add_address(home, NEITHER)
-    customer.remove_address(customer.addresses[0].id)
-    customer.add_address(home, NEITHER)
+        customer.address_book.add(home, NEITHER)
+    customer.address_book.remove(customer.addresses[0].id)
+    customer.address_book.add(home, NEITHER)
 
 
 def test_somebody_elses_address_is_not_found(customer: Customer, home: PostalAddress) -> None:
-    elsewhere = Customer(uuid4()).add_address(home, NEITHER)
-    own = customer.add_address(home, NEITHER)
-    assert customer.address(own.id) is own
+    elsewhere = Customer(uuid4()).address_book.add(home, NEITHER)
+    own = customer.address_book.add(home, NEITHER)
+    assert customer.address_book.get(own.id) is own
     with pytest.raises(AddressNotFoundError):
-        customer.address(elsewhere.id)
+        customer.address_book.get(elsewhere.id)

@@ -6,10 +6,11 @@ from fastapi import Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
 from chassis.idempotency import Idempotent
-from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
+from chassis.pagination import MalformedCursorError, Page, Paging
 from chassis.problems import responses
 from chassis.routing import Router
 from customers.api.deps import AddressServiceDep, Directory, OwnId
+from customers.api.pages import page_of
 from customers.api.schemas import AddressIn, AddressOut
 from customers.domain.addresses import AddressNotFoundError, TooManyAddressesError
 from customers.domain.customers import CustomerNotFoundError
@@ -44,10 +45,8 @@ async def list_addresses(
     customer_id: OwnId, paging: Paging, customers: Directory, request: Request, response: Response
 ) -> Page[AddressOut]:
     """List the book, oldest entry first."""
-    rows = await customers.find_addresses(customer_id, after=paging.after(UUID), limit=paging.limit)
-    page, next_cursor = cut(rows, paging.limit, key=lambda address: (address.id,))
-    link_next(request, response, next_cursor)
-    return Page(items=[AddressOut.model_validate(each) for each in page], next_cursor=next_cursor)
+    rows = await customers.addresses.find_page(customer_id, after=paging.after(UUID), limit=paging.limit)
+    return page_of(AddressOut, rows, paging, request, response)
 
 
 @router.get("/{address_id}", response_model=AddressOut, responses=VERSIONED | responses(AddressNotFoundError))
@@ -55,7 +54,7 @@ async def read_address(
     customer_id: OwnId, address_id: UUID, customers: Directory, request: Request, response: Response
 ) -> AddressView | Response:
     """Return one address."""
-    address = await customers.find_address(customer_id, address_id)
+    address = await customers.addresses.find(customer_id, address_id)
     if address is None:
         raise AddressNotFoundError(address_id=str(address_id))
     return unless_known(request, response, address.version) or address
@@ -75,7 +74,7 @@ async def replace_address(
     response: Response,
 ) -> AddressView:
     """Make it another address; fields left out are emptied."""
-    address = await addresses.replace(customer_id, address_id, body.postal, body.defaults, unchanged)
+    address = await addresses.change(customer_id, address_id, body.defaults, unchanged, content=body.postal)
     tag(response, address.version)
     return address
 

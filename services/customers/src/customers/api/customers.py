@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
-from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
+from chassis.pagination import MalformedCursorError, Page, Paging
 from chassis.problems import responses
 from chassis.routing import Router
 from customers.api.deps import CustomerServiceDep, Directory, Staff
 from customers.api.fields import EmailPrefix, Instant
+from customers.api.pages import page_of
 from customers.api.schemas import CustomerOut, TierIn
 from customers.domain.customers import CustomerNotFoundError
 from customers.domain.ports import CustomerFilter
@@ -40,9 +41,7 @@ async def list_customers(
 ) -> Page[CustomerOut]:
     """List customers, newest account first."""
     rows = await customers.find_by(wanted, after=paging.after(UUID), limit=paging.limit)
-    page, next_cursor = cut(rows, paging.limit, key=lambda customer: (customer.id,))
-    link_next(request, response, next_cursor)
-    return Page(items=[CustomerOut.model_validate(each) for each in page], next_cursor=next_cursor)
+    return page_of(CustomerOut, rows, paging, request, response)
 
 
 @router.get("/{customer_id}", response_model=CustomerOut, responses=VERSIONED | responses(CustomerNotFoundError))

@@ -8,9 +8,10 @@ from fastapi import Depends, Request
 from chassis.database import SessionDep, database_of
 from chassis.errors import ForbiddenError
 from chassis.security import Principal, requires
+from customers.domain.addresses import Defaults, PostalAddress
 from customers.domain.ports import CustomerDirectory
-from customers.domain.services import AddressService, CustomerService
-from customers.domain.views import CustomerView
+from customers.domain.services import BookService, CustomerService
+from customers.domain.views import AddressView, CustomerView
 
 
 async def own_id(principal: Annotated[Principal, requires("customers:own")]) -> UUID:
@@ -39,9 +40,12 @@ async def customer_service(request: Request, session: SessionDep) -> CustomerSer
     return CustomerService(request.app.state.units(session), request.app.state.service.clock)
 
 
+AddressService = BookService[PostalAddress, Defaults, AddressView]
+
+
 async def address_service(request: Request, session: SessionDep) -> AddressService:
     """Make the service within the request's unit of work."""
-    return AddressService(request.app.state.units(session))
+    return BookService(request.app.state.units(session), lambda customer: customer.address_book, AddressView.of)
 
 
 CustomerServiceDep = Annotated[CustomerService, Depends(customer_service)]
@@ -49,13 +53,15 @@ AddressServiceDep = Annotated[AddressService, Depends(address_service)]
 
 
 async def own_customer(request: Request, customer_id: OwnId) -> CustomerView:
-    """Return the customer who asks; the first time, before the news of the registration, make them one.
+    """Return the customer who asks; the first time, before the news of the registration, make them one."""
+    return await (await directory(request)).find(customer_id) or await entered(request, customer_id)
 
-    Hardly any of these requests writes, so a unit of work is opened only by the one that does.
+
+async def entered(request: Request, customer_id: UUID) -> CustomerView:
+    """Make the owner of an account a customer before the news of the registration is here.
+
+    Hardly any request has to, so a unit of work is opened only by the one that does.
     """
-    known = await (await directory(request)).find(customer_id)
-    if known is not None:
-        return known
     async with (await database_of(request)).transaction() as session:
         return await (await customer_service(request, session)).enter(customer_id)
 

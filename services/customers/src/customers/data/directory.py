@@ -1,8 +1,9 @@
-"""Customers and addresses as rows, read without entities and without a transaction."""
+"""Customers and what they keep as rows, read without entities and without a transaction."""
 
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, select
 
 from chassis.database import Database
 from chassis.keyset import read_page
@@ -11,14 +12,45 @@ from customers.data.tables import addresses, customers, email_key
 from customers.domain.ports import After, CustomerFilter
 from customers.domain.views import AddressView, CustomerView
 
+ViewT = TypeVar("ViewT", bound=AddressView)
+
 _customers = select(*(customers.c[name] for name in CustomerView._fields)).where(customers.c.closed_at.is_(None))
-_addresses = select(*(addresses.c[name] for name in AddressView._fields)).where(
-    addresses.c.customer_id == bindparam("customer_id")
-)
 _customer = Lookup(_customers.where(customers.c.id == bindparam("id")))
-_address = Lookup(_addresses.where(addresses.c.id == bindparam("id")))
 
 _LAST_CHARACTER = "\U0010ffff"
+
+
+class SqlEntryDirectory(Generic[ViewT]):
+    """The ``EntryDirectory`` of a table.
+
+    Args:
+        database: Where the table is.
+        table: Has an ``id`` and a ``customer_id``.
+        view: Has a field for each column that is read.
+    """
+
+    def __init__(self, database: Database, table: Table, view: type[ViewT]) -> None:
+        self._database = database
+        self._id = table.c.id
+        self._view: type[ViewT] = view
+        self._own = select(*(table.c[name] for name in view._fields)).where(
+            table.c.customer_id == bindparam("customer_id")
+        )
+        self._one = Lookup(self._own.where(self._id == bindparam("id")))
+
+    async def find(self, customer_id: UUID, entry_id: UUID) -> ViewT | None:
+        """Return the entry or None; see the port."""
+        row = await self._one.row(self._database, customer_id=customer_id, id=entry_id)
+        return None if row is None else self._view._make(row)
+
+    async def find_page(self, customer_id: UUID, *, after: After, limit: int) -> list[ViewT]:
+        """Return a page of the customer's book; see the port."""
+        return await self._rows(customer_id, read_page(self._own, self._id, after=after, limit=limit))
+
+    async def _rows(self, customer_id: UUID, query: Select[Any]) -> list[ViewT]:
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query, {"customer_id": customer_id})).all()
+        return [self._view._make(row) for row in rows]
 
 
 class SqlCustomerDirectory:
@@ -26,6 +58,7 @@ class SqlCustomerDirectory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.addresses = SqlEntryDirectory(database, addresses, AddressView)
 
     async def find(self, customer_id: UUID) -> CustomerView | None:
         """Return the customer or None; see the port."""
@@ -39,18 +72,6 @@ class SqlCustomerDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(page)).all()
         return [CustomerView._make(row) for row in rows]
-
-    async def find_address(self, customer_id: UUID, address_id: UUID) -> AddressView | None:
-        """Return the address or None; see the port."""
-        row = await _address.row(self._database, customer_id=customer_id, id=address_id)
-        return None if row is None else AddressView._make(row)
-
-    async def find_addresses(self, customer_id: UUID, *, after: After, limit: int) -> list[AddressView]:
-        """Return a page of the customer's addresses; see the port."""
-        page = read_page(_addresses, addresses.c.id, after=after, limit=limit)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(page, {"customer_id": customer_id})).all()
-        return [AddressView._make(row) for row in rows]
 
 
 def _conditions(criteria: CustomerFilter) -> list[ColumnElement[bool]]:

@@ -2,21 +2,28 @@
 
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.orm import composite, registry, relationship
+from sqlalchemy import Table, event
+from sqlalchemy.orm import Relationship, composite, registry, relationship
 
 from customers.data.tables import addresses, customers, metadata
 from customers.domain.addresses import Address, Defaults, PostalAddress
+from customers.domain.books import Entry
 from customers.domain.customers import Customer
 from customers.domain.profiles import Preferences, Profile
 
 mapper = registry(metadata=metadata)
 
+
+def _kept(entry: type[Entry[Any, Any]], table: Table) -> Relationship[Any]:
+    """Return a customer's entries of one kind: few by rule, so they come along; who only looks reads rows."""
+    return relationship(entry, lazy="selectin", cascade="all, delete-orphan", order_by=table.c.id)
+
+
 mapper.map_imperatively(
     Address,
     addresses,
     properties={
-        "postal": composite(
+        "content": composite(
             PostalAddress,
             addresses.c.recipient,
             addresses.c.line1,
@@ -43,8 +50,7 @@ mapper.map_imperatively(
             customers.c.currency,
             customers.c.language,
         ),
-        # Few by rule, so they come along; whoever only looks reads rows instead (`directory`).
-        "addresses": relationship(Address, lazy="selectin", cascade="all, delete-orphan", order_by=addresses.c.id),
+        "addresses": _kept(Address, addresses),
     },
 )
 

@@ -1,13 +1,9 @@
-"""Postal addresses and what they are the default for. One belongs to one customer, who keeps the rules among them."""
+"""Postal addresses and what they are the default for."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from chassis.errors import ConflictError, NotFoundError
-from chassis.ids import uuid7
-
-MAX_ADDRESSES = 20
-"""Per customer: enough for anybody, and few enough to be loaded together."""
+from customers.domain.books import Book, Entry
 
 
 class AddressNotFoundError(NotFoundError):
@@ -50,18 +46,15 @@ class Defaults:
         return Defaults(self.shipping and not taken.shipping, self.billing and not taken.billing)
 
 
-class Address:
-    """An entry of a customer's address book, with a ``version`` of its own that counts its changes."""
+class Address(Entry[PostalAddress, Defaults]):
+    """An entry of a customer's address book."""
 
-    def __init__(self, customer_id: UUID, postal: PostalAddress, defaults: Defaults) -> None:
-        self.id = uuid7()
-        self.customer_id = customer_id
-        self.version = 1
-        self.postal = postal
-        self.defaults = defaults
 
-    def become(self, postal: PostalAddress, defaults: Defaults) -> None:
-        """Change to this; nothing happens if it is this already."""
-        if (self.postal, self.defaults) != (postal, defaults):
-            self.postal, self.defaults = postal, defaults
-            self.version += 1
+class AddressBook(Book[PostalAddress, Defaults]):
+    """A customer's addresses."""
+
+    kind = Address
+    limit = 20
+    missing = AddressNotFoundError
+    id_name = "address_id"
+    full = TooManyAddressesError

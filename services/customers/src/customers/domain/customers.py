@@ -1,18 +1,12 @@
-"""The customer: one account's profile, preferences, tier and addresses, and the rules among them."""
+"""The customer: one account's profile, preferences and tier, and the address book."""
 
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from chassis.errors import NotFoundError
-from customers.domain.addresses import (
-    MAX_ADDRESSES,
-    Address,
-    AddressNotFoundError,
-    Defaults,
-    PostalAddress,
-    TooManyAddressesError,
-)
+from customers.domain.addresses import AddressBook, Defaults, PostalAddress
+from customers.domain.books import Entry
 from customers.domain.events import TierChanged
 from customers.domain.profiles import Preferences, Profile
 from customers.domain.tiers import Tier
@@ -44,8 +38,13 @@ class Customer:
         self.tier = Tier.STANDARD
         self.registered_at: datetime | None = None
         self.closed_at: datetime | None = None
-        self.addresses: list[Address] = []
+        self.addresses: list[Entry[PostalAddress, Defaults]] = []
         self.events: list[TierChanged] = []
+
+    @property
+    def address_book(self) -> AddressBook:
+        """The addresses, to be found and changed."""
+        return AddressBook(self, self.addresses)
 
     def register(self, *, email: str, name: str, at: datetime) -> None:
         """Take over what auth knows. Heard again, or after the closing, it changes nothing."""
@@ -95,42 +94,3 @@ class Customer:
         previous, self.tier = self.tier, tier
         self.version += 1
         self.events.append(TierChanged(self.id, self.version, tier, previous, now))
-
-    def address(self, address_id: UUID) -> Address:
-        """Return one of the customer's own addresses.
-
-        Raises:
-            AddressNotFoundError: It is not in this address book.
-        """
-        for address in self.addresses:
-            if address.id == address_id:
-                return address
-        raise AddressNotFoundError(address_id=str(address_id))
-
-    def add_address(self, postal: PostalAddress, defaults: Defaults) -> Address:
-        """Put an address into the book; it takes from the others what it is the default for.
-
-        Raises:
-            TooManyAddressesError: There are ``MAX_ADDRESSES`` already.
-        """
-        self.ensure_open()
-        if len(self.addresses) >= MAX_ADDRESSES:
-            raise TooManyAddressesError(f"An address book holds {MAX_ADDRESSES} addresses.", limit=MAX_ADDRESSES)
-        address = Address(self.id, postal, defaults)
-        self.addresses.append(address)
-        self._take_from_others(address)
-        return address
-
-    def change_address(self, address: Address, postal: PostalAddress, defaults: Defaults) -> None:
-        """Make one of the customer's addresses another one; its id stays."""
-        address.become(postal, defaults)
-        self._take_from_others(address)
-
-    def remove_address(self, address_id: UUID) -> None:
-        """Take an address out of the book; what it was the default for has no default then."""
-        self.addresses.remove(self.address(address_id))
-
-    def _take_from_others(self, chosen: Address) -> None:
-        for other in self.addresses:
-            if other is not chosen:
-                other.become(other.postal, other.defaults.without(chosen.defaults))

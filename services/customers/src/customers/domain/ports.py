@@ -1,8 +1,9 @@
 """What the domain needs from outside; ``data`` supplies it, tests supply fakes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from customers.domain.customers import Customer
@@ -11,7 +12,7 @@ from customers.domain.views import AddressView, CustomerView
 
 
 class CustomerRepository(Protocol):
-    """Customers to be changed: each comes with its addresses, and is nobody else's until the unit of work ends."""
+    """Customers to be changed: each comes with all it has, and is nobody else's until the unit of work ends."""
 
     async def get(self, customer_id: UUID) -> Customer:
         """Return the customer, also a closed one.
@@ -63,10 +64,22 @@ class CustomerDirectory(Protocol):
         """Return a page of customers, newest account first."""
         ...
 
-    async def find_address(self, customer_id: UUID, address_id: UUID) -> AddressView | None:
-        """Return the address if it is in this customer's address book, or None."""
+    @property
+    def addresses(self) -> "EntryDirectory[AddressView]":
+        """Everybody's addresses."""
         ...
 
-    async def find_addresses(self, customer_id: UUID, *, after: After, limit: int) -> list[AddressView]:
-        """Return a page of the customer's addresses, oldest first."""
+
+ViewT_co = TypeVar("ViewT_co", covariant=True)
+
+
+class EntryDirectory(Protocol[ViewT_co]):
+    """Entries of one kind to be looked at, each by its owner."""
+
+    async def find(self, customer_id: UUID, entry_id: UUID) -> ViewT_co | None:
+        """Return the entry if it is in this customer's book, or None."""
+        ...
+
+    async def find_page(self, customer_id: UUID, *, after: After, limit: int) -> Sequence[ViewT_co]:
+        """Return a page of the customer's book, oldest entry first."""
         ...

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from chassis.clock import Clock
-from customers.domain.addresses import Defaults, PostalAddress
+from customers.domain.books import Book, ContentT, Entry, UsesT
+from customers.domain.customers import Customer
 from customers.domain.ports import UnitOfWork
 from customers.domain.profiles import merged
 from customers.domain.tiers import Tier
-from customers.domain.views import AddressView, CustomerView
+from customers.domain.views import CustomerView
+
+ViewT = TypeVar("ViewT")
 
 Precondition = Callable[[int], None]
 """Raises if the version that is about to be changed is not the one the caller has seen."""
@@ -80,49 +83,68 @@ class CustomerService:
         return CustomerView.of(customer)
 
 
-class AddressService:
-    """Changes an owner's address book."""
+class BookService(Generic[ContentT, UsesT, ViewT]):
+    """Changes an owner's entries of one kind.
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    Args:
+        uow: What is changed together.
+        book: Returns the customer's book of that kind.
+        view: Shows an entry as it stands.
+    """
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        book: Callable[[Customer], Book[ContentT, UsesT]],
+        view: Callable[[Entry[ContentT, UsesT]], ViewT],
+    ) -> None:
         self._uow = uow
+        self._book = book
+        self._view = view
 
-    async def add(self, customer_id: UUID, postal: PostalAddress, defaults: Defaults) -> AddressView:
-        """Put an address into the book.
-
-        Raises:
-            TooManyAddressesError: It is full.
-        """
-        customer = await self._uow.customers.get_or_add(customer_id)
-        return AddressView.of(customer.add_address(postal, defaults))
-
-    async def get(self, customer_id: UUID, address_id: UUID) -> AddressView:
-        """Return an address as it stands within the unit of work.
+    async def add(self, customer_id: UUID, content: ContentT, defaults: UsesT) -> ViewT:
+        """Put an entry into the book.
 
         Raises:
-            AddressNotFoundError: It is not in the owner's book.
+            ConflictError: It is full.
         """
-        customer = await self._uow.customers.get_or_add(customer_id)
-        return AddressView.of(customer.address(address_id))
+        return self._view((await self._of(customer_id)).add(content, defaults))
 
-    async def replace(
-        self, customer_id: UUID, address_id: UUID, postal: PostalAddress, defaults: Defaults, unchanged: Precondition
-    ) -> AddressView:
-        """Make an address another one; its id stays.
+    async def get(self, customer_id: UUID, entry_id: UUID) -> ViewT:
+        """Return an entry as it stands within the unit of work.
 
         Raises:
-            AddressNotFoundError: It is not in the owner's book.
+            NotFoundError: It is not in the owner's book.
         """
-        customer = await self._uow.customers.get_or_add(customer_id)
-        address = customer.address(address_id)
-        unchanged(address.version)
-        customer.change_address(address, postal, defaults)
-        return AddressView.of(address)
+        return self._view((await self._of(customer_id)).get(entry_id))
 
-    async def remove(self, customer_id: UUID, address_id: UUID) -> None:
-        """Take an address out of the book.
+    async def change(
+        self,
+        customer_id: UUID,
+        entry_id: UUID,
+        defaults: UsesT,
+        unchanged: Precondition,
+        *,
+        content: ContentT | None = None,
+    ) -> ViewT:
+        """Make an entry the default for other things, and another one if ``content`` is given; its id stays.
 
         Raises:
-            AddressNotFoundError: It is not in the owner's book.
+            NotFoundError: It is not in the owner's book.
         """
-        customer = await self._uow.customers.get_or_add(customer_id)
-        customer.remove_address(address_id)
+        book = await self._of(customer_id)
+        entry = book.get(entry_id)
+        unchanged(entry.version)
+        book.change(entry, entry.content if content is None else content, defaults)
+        return self._view(entry)
+
+    async def remove(self, customer_id: UUID, entry_id: UUID) -> None:
+        """Take an entry out of the book.
+
+        Raises:
+            NotFoundError: It is not in the owner's book.
+        """
+        (await self._of(customer_id)).remove(entry_id)
+
+    async def _of(self, customer_id: UUID) -> Book[ContentT, UsesT]:
+        return self._book(await self._uow.customers.get_or_add(customer_id))

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from customers.domain.addresses import Address
+from customers.domain.addresses import Defaults, PostalAddress
+from customers.domain.books import Entry
 from customers.domain.customers import Customer
 from customers.domain.tiers import Tier
 
@@ -61,19 +62,19 @@ class AddressView(NamedTuple):
     default_billing: bool
 
     @classmethod
-    def of(cls, address: Address) -> "AddressView":
+    def of(cls, address: Entry[PostalAddress, Defaults]) -> "AddressView":
         """Show an address as it stands."""
         return cls(
             id=address.id,
             version=address.version,
-            recipient=address.postal.recipient,
-            line1=address.postal.line1,
-            line2=address.postal.line2,
-            city=address.postal.city,
-            region=address.postal.region,
-            postal_code=address.postal.postal_code,
-            country=address.postal.country,
-            phone=address.postal.phone,
+            recipient=address.content.recipient,
+            line1=address.content.line1,
+            line2=address.content.line2,
+            city=address.content.city,
+            region=address.content.region,
+            postal_code=address.content.postal_code,
+            country=address.content.country,
+            phone=address.content.phone,
             default_shipping=address.defaults.shipping,
             default_billing=address.defaults.billing,
         )
