@@ -11,6 +11,7 @@ from chassis.settings import DatabaseSettings
 from customers import events
 from customers.domain.addresses import PostalAddress
 from customers.domain.customers import Customer, CustomerNotFoundError
+from customers.domain.payment_methods import Instrument, PaymentKind
 
 
 class FakeCustomerRepository:
@@ -57,6 +58,11 @@ def home() -> PostalAddress:
         country="GB",
         phone="+442079460000",
     )
+
+
+@pytest.fixture
+def card() -> Instrument:
+    return Instrument(PaymentKind.CARD, token="tok_approve", label="Ada's card", last4="4242", expires="2027-04")
 
 
 @pytest.fixture

@@ -57,5 +57,10 @@ def as_bob(tokens: TokenIssuer) -> dict[str, str]:
 
 
 @pytest.fixture
+def as_orders(tokens: TokenIssuer) -> dict[str, str]:
+    return tokens.headers("orders", "customers:checkout", audience="customers")
+
+
+@pytest.fixture
 def as_staff(tokens: TokenIssuer) -> dict[str, str]:
     return tokens.headers(uuid7(), "customers:own", "customers:manage", roles=("staff",))

@@ -38,7 +38,7 @@ async def test_everybody_sees_their_own(
     assert theirs.json()["id"] != str(ada)
 
 
-@pytest.mark.parametrize("path", [ME, PREFERENCES, f"{ME}/addresses"])
+@pytest.mark.parametrize("path", [ME, PREFERENCES, f"{ME}/addresses", f"{ME}/payment-methods"])
 async def test_nothing_is_shown_without_a_token(client: AsyncClient, as_ada: dict[str, str], path: str) -> None:
     refused = await client.get(path)
     assert refused.status_code == 401
@@ -46,7 +46,7 @@ async def test_nothing_is_shown_without_a_token(client: AsyncClient, as_ada: dic
     assert (await client.get(path, headers=as_ada)).status_code == 200
 
 
-@pytest.mark.parametrize("path", [ME, PREFERENCES, f"{ME}/addresses"])
+@pytest.mark.parametrize("path", [ME, PREFERENCES, f"{ME}/addresses", f"{ME}/payment-methods"])
 async def test_token_needs_the_scope(client: AsyncClient, tokens: TokenIssuer, ada: UUID, path: str) -> None:
     refused = await client.get(path, headers=tokens.headers(ada, "orders:own"))
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient-scope")

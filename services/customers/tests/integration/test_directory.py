@@ -4,17 +4,19 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from chassis.database import Database
 from chassis.ids import uuid7
+from customers.data.closed import forget_closed
 from customers.data.customers import SqlUnitOfWork
 from customers.data.directory import SqlCustomerDirectory
 from customers.data.tables import customers, email_key
 from customers.domain.addresses import Defaults, PostalAddress
+from customers.domain.payment_methods import Instrument, Preference
 from customers.domain.ports import CustomerFilter
 from customers.domain.tiers import Tier
-from customers.domain.views import AddressView, CustomerView
+from customers.domain.views import AddressView, CustomerView, PaymentMethodView
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +117,30 @@ async def test_addresses_are_shown_to_their_owner_only(
     assert await directory.addresses.find_page(owner, after=None, limit=10) == [first, views[1]]
     assert await directory.addresses.find_page(owner, after=(first.id,), limit=10) == [views[1]]
     assert await directory.addresses.find_page(uuid4(), after=None, limit=10) == []
+
+
+async def test_payment_methods_are_shown_to_their_owner_only(
+    database: Database, directory: SqlCustomerDirectory, card: Instrument
+) -> None:
+    owner = await register(database, "ada@example.com")
+    async with database.transaction() as session:
+        wallet = (await SqlUnitOfWork(session).customers.get(owner)).wallet
+        views = [PaymentMethodView.of(wallet.add(card, Preference())) for _ in range(2)]
+    assert await directory.payment_methods.find(owner, views[0].id) == views[0]
+    assert await directory.payment_methods.find(uuid4(), views[0].id) is None
+    assert await directory.payment_methods.find_page(owner, after=(views[0].id,), limit=10) == views[1:]
+
+
+async def test_what_a_release_without_payment_methods_leaves_behind_is_removed(
+    database: Database, directory: SqlCustomerDirectory, card: Instrument
+) -> None:
+    closed, kept = [await register(database, f"{name}@example.com") for name in ("ada", "bob")]
+    for each in (closed, kept):
+        async with database.transaction() as session:
+            (await SqlUnitOfWork(session).customers.get(each)).wallet.add(card, Preference())
+    async with database.transaction() as session:
+        await session.execute(update(customers).where(customers.c.id == closed).values(closed_at=AT))
+    assert await directory.find_checkout(closed) is None
+    assert [await forget_closed(database) for _ in range(2)] == [1, 0]
+    found = [await directory.payment_methods.find_page(each, after=None, limit=10) for each in (closed, kept)]
+    assert [len(each) for each in found] == [0, 1]

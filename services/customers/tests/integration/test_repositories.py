@@ -12,6 +12,7 @@ from chassis.database import Database
 from customers.data.customers import SqlUnitOfWork
 from customers.domain.addresses import AddressNotFoundError, Defaults, PostalAddress
 from customers.domain.customers import CustomerNotFoundError
+from customers.domain.payment_methods import Instrument, Preference
 from customers.domain.ports import UnitOfWork
 from customers.domain.profiles import Preferences, Profile
 from customers.domain.tiers import Tier
@@ -110,18 +111,35 @@ async def test_removed_address_is_gone(units: Open, home: PostalAddress) -> None
             customer.address_book.get(removed)
 
 
-async def test_closed_customer_is_found_closed_and_empty(units: Open, home: PostalAddress) -> None:
+async def test_wallet_is_found_as_it_was_left(units: Open, card: Instrument) -> None:
+    customer_id = uuid4()
+    async with units() as uow:
+        customer = await uow.customers.get_or_add(customer_id)
+        removed, old, new = (customer.wallet.add(card, Preference(is_default=True)).id for _ in range(3))
+    async with units() as uow:
+        customer = await uow.customers.get(customer_id)
+        customer.wallet.remove(removed)
+        chosen = customer.wallet.get(old)
+        customer.wallet.change(chosen, chosen.content, Preference(is_default=True))
+    async with units() as uow:
+        customer = await uow.customers.get(customer_id)
+        found = [(each.id, each.content, each.defaults.is_default) for each in customer.payment_methods]
+        assert found == [(old, card, True), (new, card, False)]
+
+
+async def test_closed_customer_is_found_closed_and_empty(units: Open, home: PostalAddress, card: Instrument) -> None:
     customer_id = uuid4()
     async with units() as uow:
         customer = await uow.customers.get_or_add(customer_id)
         customer.register(email="ada@example.com", name="Ada", at=AT)
         customer.address_book.add(home, BOTH)
+        customer.wallet.add(card, Preference(is_default=True))
     async with units() as uow:
         (await uow.customers.get(customer_id)).close(AT)
     async with units() as uow:
         found = await uow.customers.get_or_add(customer_id)
         assert (found.closed_at, found.email, found.profile) == (AT, None, Profile())
-        assert found.addresses == []
+        assert (found.addresses, found.payment_methods) == ([], [])
 
 
 async def test_many_may_add_the_same_customer_at_once(units: Open) -> None:

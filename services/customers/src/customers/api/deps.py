@@ -9,9 +9,10 @@ from chassis.database import SessionDep, database_of
 from chassis.errors import ForbiddenError
 from chassis.security import Principal, requires
 from customers.domain.addresses import Defaults, PostalAddress
+from customers.domain.payment_methods import Instrument, Preference
 from customers.domain.ports import CustomerDirectory
 from customers.domain.services import BookService, CustomerService
-from customers.domain.views import AddressView, CustomerView
+from customers.domain.views import AddressView, CustomerView, PaymentMethodView
 
 
 async def own_id(principal: Annotated[Principal, requires("customers:own")]) -> UUID:
@@ -24,6 +25,7 @@ async def own_id(principal: Annotated[Principal, requires("customers:own")]) -> 
 
 OwnId = Annotated[UUID, Depends(own_id)]
 Staff = requires("customers:manage")
+Checkout = requires("customers:checkout")
 
 
 async def directory(request: Request) -> CustomerDirectory:
@@ -41,6 +43,7 @@ async def customer_service(request: Request, session: SessionDep) -> CustomerSer
 
 
 AddressService = BookService[PostalAddress, Defaults, AddressView]
+PaymentMethodService = BookService[Instrument, Preference, PaymentMethodView]
 
 
 async def address_service(request: Request, session: SessionDep) -> AddressService:
@@ -48,8 +51,14 @@ async def address_service(request: Request, session: SessionDep) -> AddressServi
     return BookService(request.app.state.units(session), lambda customer: customer.address_book, AddressView.of)
 
 
+async def payment_method_service(request: Request, session: SessionDep) -> PaymentMethodService:
+    """Make the service within the request's unit of work."""
+    return BookService(request.app.state.units(session), lambda customer: customer.wallet, PaymentMethodView.of)
+
+
 CustomerServiceDep = Annotated[CustomerService, Depends(customer_service)]
 AddressServiceDep = Annotated[AddressService, Depends(address_service)]
+PaymentMethodServiceDep = Annotated[PaymentMethodService, Depends(payment_method_service)]
 
 
 async def own_customer(request: Request, customer_id: OwnId) -> CustomerView:

@@ -15,6 +15,17 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 PostalCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=_PRINTABLE)]
 
+ProviderToken = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[\x20-\x7e]*$")
+]
+"""A payment provider's name for a card or an account. It has room for spaces, so that a card's number with some in it
+is refused as that and not for its spaces."""
+
+Last4 = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
+
+Month = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+"""ISO 8601, year and month."""
+
 EmailPrefix = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254, pattern=_PRINTABLE)]
 
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+[1-9][0-9]{6,14}$")]

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from customers.api.fields import Country, Currency, LanguageTag, Line, Phone, PostalCode
+from customers.api.fields import Country, Currency, LanguageTag, Last4, Line, Month, Phone, PostalCode, ProviderToken
 from customers.domain.addresses import Defaults, PostalAddress
+from customers.domain.payment_methods import Instrument, PaymentKind, Preference
 from customers.domain.tiers import Tier
 
 
@@ -66,6 +67,36 @@ class AddressIn(_In):
         return Defaults(shipping=self.default_shipping, billing=self.default_billing)
 
 
+class PaymentMethodIn(_In):
+    """A payment method as its owner saves it: the provider's token, never a card's number.
+
+    Being the default takes that from the one that was it before.
+    """
+
+    kind: PaymentKind
+    token: ProviderToken = Field(repr=False, json_schema_extra={"writeOnly": True})
+    label: Line
+    last4: Last4 | None = None
+    expires: Month | None = None
+    is_default: StrictBool = False
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is charged."""
+        return Instrument(**self.model_dump(exclude={"is_default"}))
+
+    @property
+    def preference(self) -> Preference:
+        """Whether it is the default."""
+        return Preference(self.is_default)
+
+
+class PaymentMethodChange(_In):
+    """Which of the owner's payment methods is charged unless they say otherwise: all that can be changed of one."""
+
+    is_default: StrictBool
+
+
 class CustomerOut(_Out):
     """A customer. ``email`` and ``registered_at`` come from the account, a moment after the registration."""
 
@@ -101,3 +132,30 @@ class AddressOut(_Out):
     phone: str | None
     default_shipping: bool
     default_billing: bool
+
+
+class PaymentMethodOut(_Out):
+    """A saved payment method, without its token."""
+
+    id: UUID
+    kind: PaymentKind
+    label: str
+    last4: str | None
+    expires: str | None
+    is_default: bool
+
+
+class ChargeableOut(PaymentMethodOut):
+    """A saved payment method with its token, for the service that has it charged."""
+
+    token: str
+
+
+class CheckoutOut(_Out):
+    """All that a checkout wants to know of a customer. ``email`` is null until the news of the account is here."""
+
+    id: UUID
+    tier: Tier
+    email: str | None
+    addresses: list[AddressOut]
+    payment_methods: list[ChargeableOut]

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, sele
 from chassis.database import Database
 from chassis.keyset import read_page
 from chassis.lookups import Lookup
-from customers.data.tables import addresses, customers, email_key
+from customers.data.tables import addresses, customers, email_key, payment_methods
 from customers.domain.ports import After, CustomerFilter
-from customers.domain.views import AddressView, CustomerView
+from customers.domain.views import AddressView, Chargeable, CheckoutView, CustomerView, PaymentMethodView
 
-ViewT = TypeVar("ViewT", bound=AddressView)
+ViewT = TypeVar("ViewT", AddressView, PaymentMethodView, Chargeable)
 
 _customers = select(*(customers.c[name] for name in CustomerView._fields)).where(customers.c.closed_at.is_(None))
 _customer = Lookup(_customers.where(customers.c.id == bindparam("id")))
@@ -47,6 +47,10 @@ class SqlEntryDirectory(Generic[ViewT]):
         """Return a page of the customer's book; see the port."""
         return await self._rows(customer_id, read_page(self._own, self._id, after=after, limit=limit))
 
+    async def find_all(self, customer_id: UUID) -> list[ViewT]:
+        """Return the customer's whole book, oldest entry first; few by rule."""
+        return await self._rows(customer_id, self._own.order_by(self._id))
+
     async def _rows(self, customer_id: UUID, query: Select[Any]) -> list[ViewT]:
         async with self._database.read() as connection:
             rows = (await connection.execute(query, {"customer_id": customer_id})).all()
@@ -59,6 +63,8 @@ class SqlCustomerDirectory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.addresses = SqlEntryDirectory(database, addresses, AddressView)
+        self.payment_methods = SqlEntryDirectory(database, payment_methods, PaymentMethodView)
+        self._chargeable = SqlEntryDirectory(database, payment_methods, Chargeable)
 
     async def find(self, customer_id: UUID) -> CustomerView | None:
         """Return the customer or None; see the port."""
@@ -72,6 +78,19 @@ class SqlCustomerDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(page)).all()
         return [CustomerView._make(row) for row in rows]
+
+    async def find_checkout(self, customer_id: UUID) -> CheckoutView | None:
+        """Return what a checkout wants to know, or None; see the port."""
+        customer = await self.find(customer_id)
+        if customer is None:
+            return None
+        return CheckoutView(
+            id=customer.id,
+            tier=customer.tier,
+            email=customer.email,
+            addresses=await self.addresses.find_all(customer_id),
+            payment_methods=await self._chargeable.find_all(customer_id),
+        )
 
 
 def _conditions(criteria: CustomerFilter) -> list[ColumnElement[bool]]:

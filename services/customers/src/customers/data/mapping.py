@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy import Table, event
 from sqlalchemy.orm import Relationship, composite, registry, relationship
 
-from customers.data.tables import addresses, customers, metadata
+from customers.data.tables import addresses, customers, metadata, payment_methods
 from customers.domain.addresses import Address, Defaults, PostalAddress
 from customers.domain.books import Entry
 from customers.domain.customers import Customer
+from customers.domain.payment_methods import Instrument, PaymentMethod, Preference
 from customers.domain.profiles import Preferences, Profile
 
 mapper = registry(metadata=metadata)
@@ -39,6 +40,22 @@ mapper.map_imperatively(
 )
 
 mapper.map_imperatively(
+    PaymentMethod,
+    payment_methods,
+    properties={
+        "content": composite(
+            Instrument,
+            payment_methods.c.kind,
+            payment_methods.c.token,
+            payment_methods.c.label,
+            payment_methods.c.last4,
+            payment_methods.c.expires,
+        ),
+        "defaults": composite(Preference, payment_methods.c.is_default),
+    },
+)
+
+mapper.map_imperatively(
     Customer,
     customers,
     properties={
@@ -51,6 +68,7 @@ mapper.map_imperatively(
             customers.c.language,
         ),
         "addresses": _kept(Address, addresses),
+        "payment_methods": _kept(PaymentMethod, payment_methods),
     },
 )
 

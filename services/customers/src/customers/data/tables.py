@@ -6,8 +6,12 @@ table      holds                                       kept for
 customers  a row per account                           what is personal until the account is closed; then an empty
                                                        shell for ever, so that news that comes late finds it
 addresses  up to twenty rows per customer              until its owner removes it or the account is closed
+payment_   up to ten rows per customer: a provider's   until its owner removes it or the account is closed
+methods    token, never a card's number
 =========  ==========================================  ===========================================================
 """
+
+from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -27,18 +31,24 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
+from customers.domain.payment_methods import PaymentKind
 from customers.domain.tiers import Tier
 
 metadata = MetaData()
 
 _instant = DateTime(timezone=True)
-_tier = Enum(
-    Tier,
-    name="customers_tier",
-    native_enum=False,
-    create_constraint=True,
-    values_callable=lambda tiers: [str(each) for each in tiers],
-)
+
+
+def _one_of(kinds: type[StrEnum], name: str) -> Enum:
+    """Return a column of text that holds the values of ``kinds`` only, by a constraint of this name."""
+    return Enum(
+        kinds,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [str(each) for each in members],
+    )
+
 
 customers = Table(
     "customers",
@@ -53,7 +63,7 @@ customers = Table(
     Column("newsletter", Boolean, nullable=False),
     Column("currency", Text),
     Column("language", Text),
-    Column("tier", _tier, nullable=False),
+    Column("tier", _one_of(Tier, "customers_tier"), nullable=False),
     Column("registered_at", _instant),
     Column("closed_at", _instant),
     Index("customers_email_key", text('(lower(email) COLLATE "C")')),
@@ -82,15 +92,34 @@ addresses = Table(
     Index("addresses_customer_id_id", "customer_id", "id"),
 )
 
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, ForeignKey("customers.id", name="payment_methods_customer_id"), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("kind", _one_of(PaymentKind, "payment_methods_kind"), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("last4", Text),
+    Column("expires", Text),
+    Column("is_default", Boolean, nullable=False),
+    Index("payment_methods_customer_id_id", "customer_id", "id"),
+)
+
 # At most one default of each kind. Deferred, because a default moves from one row to the other in either order; only
 # exclusion constraints can be both deferred and limited to some rows.
-for default in ("default_shipping", "default_billing"):
-    addresses.append_constraint(
+for table, default in (
+    (addresses, "default_shipping"),
+    (addresses, "default_billing"),
+    (payment_methods, "is_default"),
+):
+    table.append_constraint(
         ExcludeConstraint(
-            (addresses.c.customer_id, "="),
-            name=f"addresses_{default}",
+            (table.c.customer_id, "="),
+            name=f"{table.name}_{default}",
             using="btree",
-            where=addresses.c[default],
+            where=table.c[default],
             deferrable=True,
             initially="DEFERRED",
         )

@@ -1,4 +1,4 @@
-"""The customer: one account's profile, preferences and tier, and the address book."""
+"""The customer: one account's profile, preferences and tier, the address book and the wallet."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,6 +8,7 @@ from chassis.errors import NotFoundError
 from customers.domain.addresses import AddressBook, Defaults, PostalAddress
 from customers.domain.books import Entry
 from customers.domain.events import TierChanged
+from customers.domain.payment_methods import Instrument, Preference, Wallet
 from customers.domain.profiles import Preferences, Profile
 from customers.domain.tiers import Tier
 
@@ -26,7 +27,7 @@ class Customer:
     ``email`` and ``registered_at`` are None until the news is there, and the news only fills what is unset. After
     ``close`` an empty shell remains, so that news that comes late finds it and brings nobody back.
 
-    ``version`` counts the changes of everything but the addresses, which count their own.
+    ``version`` counts the changes of everything but the addresses and payment methods, which count their own.
     """
 
     def __init__(self, customer_id: UUID) -> None:
@@ -39,12 +40,18 @@ class Customer:
         self.registered_at: datetime | None = None
         self.closed_at: datetime | None = None
         self.addresses: list[Entry[PostalAddress, Defaults]] = []
+        self.payment_methods: list[Entry[Instrument, Preference]] = []
         self.events: list[TierChanged] = []
 
     @property
     def address_book(self) -> AddressBook:
         """The addresses, to be found and changed."""
         return AddressBook(self, self.addresses)
+
+    @property
+    def wallet(self) -> Wallet:
+        """The saved payment methods, to be found and changed."""
+        return Wallet(self, self.payment_methods)
 
     def register(self, *, email: str, name: str, at: datetime) -> None:
         """Take over what auth knows. Heard again, or after the closing, it changes nothing."""
@@ -60,6 +67,7 @@ class Customer:
             return
         self.email, self.profile, self.preferences = None, Profile(), Preferences()
         self.addresses.clear()
+        self.payment_methods.clear()
         self.closed_at = at
         self.version += 1
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from customers.domain.customers import Customer
 from customers.domain.tiers import Tier
-from customers.domain.views import AddressView, CustomerView
+from customers.domain.views import AddressView, CheckoutView, CustomerView, PaymentMethodView
 
 
 class CustomerRepository(Protocol):
@@ -64,9 +64,18 @@ class CustomerDirectory(Protocol):
         """Return a page of customers, newest account first."""
         ...
 
+    async def find_checkout(self, customer_id: UUID) -> CheckoutView | None:
+        """Return what a checkout wants to know of the customer, or None."""
+        ...
+
     @property
     def addresses(self) -> "EntryDirectory[AddressView]":
         """Everybody's addresses."""
+        ...
+
+    @property
+    def payment_methods(self) -> "EntryDirectory[PaymentMethodView]":
+        """Everybody's payment methods."""
         ...
 
 

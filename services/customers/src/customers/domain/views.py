@@ -7,6 +7,7 @@ from uuid import UUID
 from customers.domain.addresses import Defaults, PostalAddress
 from customers.domain.books import Entry
 from customers.domain.customers import Customer
+from customers.domain.payment_methods import Instrument, PaymentKind, Preference
 from customers.domain.tiers import Tier
 
 
@@ -78,3 +79,45 @@ class AddressView(NamedTuple):
             default_shipping=address.defaults.shipping,
             default_billing=address.defaults.billing,
         )
+
+
+class PaymentMethodView(NamedTuple):
+    """A saved payment method as its owner reads it: without the token."""
+
+    id: UUID
+    version: int
+    kind: PaymentKind
+    label: str
+    last4: str | None
+    expires: str | None
+    is_default: bool
+
+    @classmethod
+    def of(cls, method: Entry[Instrument, Preference]) -> "PaymentMethodView":
+        """Show a payment method as it stands."""
+        shown = method.content
+        return cls(
+            method.id, method.version, shown.kind, shown.label, shown.last4, shown.expires, method.defaults.is_default
+        )
+
+
+class Chargeable(NamedTuple):
+    """A saved payment method as it is charged: with the token."""
+
+    id: UUID
+    kind: PaymentKind
+    token: str
+    label: str
+    last4: str | None
+    expires: str | None
+    is_default: bool
+
+
+class CheckoutView(NamedTuple):
+    """All that a checkout wants to know of a customer."""
+
+    id: UUID
+    tier: Tier
+    email: str | None
+    addresses: list[AddressView]
+    payment_methods: list[Chargeable]
