@@ -1,4 +1,4 @@
-"""What customers do with their own profile and addresses, and cannot do with others'."""
+"""What customers do with their own profile, addresses and payment methods, and cannot do with others'."""
 
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,9 @@ HOME = {
     "postal_code": "SW1Y 4JH",
     "country": "GB",
 }
+
+WALLET = "/v1/customers/me/payment-methods"
+CARD = {"kind": "card", "token": "tok_approve", "label": "Ada's card", "last4": "4242", "expires": "2031-04"}
 
 
 def add_address(person: Person, **headers: str) -> dict[str, Any]:
@@ -90,6 +93,39 @@ def test_anothers_address_does_not_exist(ada: Person, bob: Person) -> None:
     assert bob.send("GET", path).status_code == 404
     assert bob.send("DELETE", path, if_match="*").status_code == 404
     assert ada.send("GET", path).status_code == 200
+
+
+def test_payment_method_can_be_saved_chosen_and_forgotten_and_never_shows_its_token(ada: Person) -> None:
+    saved = ada.send("POST", WALLET, json=CARD, idempotency_key=str(uuid4()))
+    assert saved.status_code == 201, saved.text
+    path = saved.headers["location"]
+    chosen = ada.send("PUT", path, json={"is_default": True}, if_match=saved.headers["etag"])
+    assert (chosen.status_code, chosen.json()) == (200, {**saved.json(), "is_default": True})
+    listed = ada.send("GET", WALLET)
+    assert listed.json()["items"] == [chosen.json()]
+    assert CARD["token"] not in saved.text + chosen.text + listed.text
+    assert ada.send("DELETE", path).status_code == 204
+    assert ada.send("GET", path).status_code == 404
+
+
+def test_card_number_is_not_taken(ada: Person) -> None:
+    refused = ada.send("POST", WALLET, json={**CARD, "token": "4111 1111 1111 1111"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "card-number-refused")
+    assert "1111" not in refused.json()["detail"]
+    assert ada.send("GET", WALLET).json()["items"] == []
+    assert ada.send("POST", WALLET, json=CARD).status_code == 201
+
+
+def test_anothers_payment_method_does_not_exist(ada: Person, bob: Person) -> None:
+    path = ada.send("POST", WALLET, json=CARD).headers["location"]
+    assert bob.send("GET", path).status_code == 404
+    assert bob.send("DELETE", path).status_code == 404
+    assert ada.send("GET", path).status_code == 200
+
+
+def test_checkout_of_a_customer_is_for_no_person(ada: Person) -> None:
+    own = ada.me()["id"]
+    assert ada.send("GET", f"/v1/customers/{own}/checkout").status_code == 403
 
 
 def test_what_is_for_staff_is_forbidden_to_customers(ada: Person, bob: Person) -> None:
