@@ -179,6 +179,7 @@ def create_engine(settings: DatabaseSettings, *, service: str, direct: bool = Fa
         max_overflow=0,
         pool_timeout=5,
         connect_args=connect_args,
+        hide_parameters=True,  # Errors are logged, and what is bound may be personal or secret.
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

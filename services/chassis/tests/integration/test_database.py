@@ -8,7 +8,7 @@ import pytest
 from httpx2 import AsyncClient
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from chassis.app import Service
 from chassis.database import Database, DatabaseAwayError, SessionDep, unit_of_work_open, violated_constraint
@@ -178,6 +178,15 @@ async def test_violated_constraint_has_a_name(service: Service) -> None:
         async with database.transaction() as session:
             await session.execute(text("INSERT INTO notes (words) VALUES ('a'), ('a')"))
     assert violated_constraint(caught.value) == "notes_words"
+
+
+async def test_failed_statement_does_not_repeat_its_values(service: Service) -> None:
+    database: Database = service.app.state.database
+    for values, shown in (("'in the statement'", True), (":words", False)):
+        with pytest.raises(ProgrammingError) as caught:
+            async with database.transaction() as session:
+                await session.execute(text(f"SELECT {values} FROM nowhere"), {"words": "in the statement"})
+        assert ("in the statement" in str(caught.value)) is shown
 
 
 async def test_same_key_and_body_has_one_effect_and_one_answer(service: Service, client: AsyncClient) -> None:
