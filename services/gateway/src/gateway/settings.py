@@ -1,6 +1,8 @@
 """What can be set on the gateway from the environment."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
@@ -47,6 +49,11 @@ STANDARD: Mapping[str, Any] = {
 """The classes of rate limit that there always are; single values can be set: ``LIMITS__LOGIN__ADDRESS__RATE=5``."""
 
 
+_ROUTES = Path(__file__).with_name("routes.yaml").read_text()
+_HOMES = {name: f"http://{name}" for name in sorted(set(re.findall(r"^- service: (\S+)$", _ROUTES, re.MULTILINE)))}
+"""An address for each service that a route leads to; what is written is found faster than it is parsed."""
+
+
 class Settings(ServiceSettings):
     """The gateway's settings; ``peers`` has an address for each service that a route leads to."""
 
@@ -56,7 +63,7 @@ class Settings(ServiceSettings):
     """Each route has its own limit, which is what counts."""
     tokens: TokenSettings
     client: ClientSettings
-    peers: Annotated[dict[str, str], Field(examples=[{"auth": "http://auth", "customers": "http://customers"}])]
+    peers: Annotated[dict[str, str], Field(examples=[_HOMES])]
     limits: Annotated[dict[str, LimitClass], Field(validate_default=True)] = {}  # noqa: RUF012 - pydantic copies it
     valkey: ValkeySettings | None = None
     trusted_proxies: Networks = ()
