@@ -168,8 +168,10 @@ install() { # a chart as a release of its own name: `install <chart> <namespace>
 values() { # what only this cluster can tell; skaffold reads the same two files
   local global="global: {issuer: \"http://127.0.0.1:$HTTP_PORT\"}" cidrs=
   printf '%s\n' "$global" >"$state/values.yaml"
-  # Whence calls to a node's port arrive.
+  # Whence calls to a node's port arrive: from a node where it passes them on to another, else from the caller itself,
+  # and that is this machine's address in the nodes' network.
   cidrs=$(kube get nodes -o jsonpath='{range .items[*]}{.status.addresses[?(@.type=="InternalIP")].address}/32,{end}')
+  cidrs+=$(docker network inspect kind -f '{{range .IPAM.Config}}{{println .Gateway}}{{end}}' | sed -n '/\./s#$#/32#p')
   printf '%s\nmesh: {nodeCidrs: [%s]}\n' "$global" "${cidrs%,}" >"$state/gateway.yaml"
 }
 
