@@ -23,6 +23,9 @@ from tests.e2e.checkout import REPOSITORY
 SERVICES = "tradewind"
 DATA = "tradewind-data"
 MESH = "istio-system"
+ZONE = "topology.kubernetes.io/zone"
+DRAINED, KEPT = "zone-b", "zone-a"
+"""Zones: one that a test empties, and the one with the port mapping and the data."""
 
 _API_VERSIONS = {
     "AuthorizationPolicy": "security.istio.io/v1",

@@ -28,16 +28,18 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"status": None, "body": "", "headers": {}, "error": None, "connected": False}
     try:
-        plain = socket.create_connection((question["host"], question["port"]), _SECONDS)
-        found["connected"] = True
-        connection = http.client.HTTPConnection(question["host"], question["port"], timeout=_SECONDS)
-        connection.sock = _secured(plain, question["tls"]) if question.get("tls") else plain
-        connection.request(question["method"], question["path"], question.get("body"), question.get("headers") or {})
-        answer = connection.getresponse()
-        found["status"] = answer.status
-        found["headers"] = {name.lower(): value for name, value in answer.getheaders()}
-        found["body"] = answer.read().decode(errors="replace")[:_BODY_CHARACTERS]
-        connection.close()
+        with socket.create_connection((question["host"], question["port"]), _SECONDS) as plain:
+            found["connected"] = True
+            connection = http.client.HTTPConnection(question["host"], question["port"], timeout=_SECONDS)
+            connection.sock = _secured(plain, question["tls"]) if question.get("tls") else plain
+            connection.request(
+                question["method"], question["path"], question.get("body"), question.get("headers") or {}
+            )
+            answer = connection.getresponse()
+            found["status"] = answer.status
+            found["headers"] = {name.lower(): value for name, value in answer.getheaders()}
+            found["body"] = answer.read().decode(errors="replace")[:_BODY_CHARACTERS]
+            connection.close()
     except (OSError, http.client.HTTPException) as error:
         found["error"] = f"{type(error).__name__}: {error}"
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import asking
-from tests.e2e.cluster.access import DATA, SERVICES, Cluster, Document, Reference, is_ready, poll
+from tests.e2e.cluster.access import DATA, KEPT, SERVICES, ZONE, Cluster, Document, Reference, is_ready, poll
 
 LABEL = "tradewind.example/e2e-caller"
 _OUT, _IN = "tradewind.example/e2e-out", "tradewind.example/e2e-in"
@@ -78,6 +78,7 @@ class Caller:
             "spec": {
                 "serviceAccountName": self.account,
                 "automountServiceAccountToken": False,
+                "nodeSelector": {ZONE: KEPT},
                 "terminationGracePeriodSeconds": 1,
                 "securityContext": {
                     "runAsNonRoot": True,

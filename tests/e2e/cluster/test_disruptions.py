@@ -8,7 +8,7 @@ from kubernetes import client
 from kubernetes.client import ApiException
 
 from tests.e2e.checkout import EVERY_SERVICE
-from tests.e2e.cluster.access import DATA, SERVICES, Cluster
+from tests.e2e.cluster.access import DATA, DRAINED, SERVICES, ZONE, Cluster
 from tests.e2e.cluster.load import steady_load
 
 
@@ -48,7 +48,7 @@ def test_loss_of_a_pod_is_not_noticed_and_only_one_may_be_evicted(cluster: Clust
 @pytest.fixture
 def drained(cluster: Cluster) -> str:
     """The name of the node that can be drained: the one without data."""
-    [node] = cluster.core.list_node(label_selector="topology.kubernetes.io/zone=zone-b").items
+    [node] = cluster.core.list_node(label_selector=f"{ZONE}={DRAINED}").items
     name = str(node.metadata.name)
     held = cluster.core.list_namespaced_pod(DATA, field_selector=f"spec.nodeName={name}").items
     assert names(held) == []
