@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 KUBECTL = """\
 #!/bin/sh
@@ -45,7 +47,18 @@ def decoded(secret: dict[str, Any]) -> dict[str, str]:
 def test_every_service_gets_a_secret_and_so_do_the_servers(
     applied: dict[str, dict[str, str]], services: list[str]
 ) -> None:
-    assert set(applied) == {"tradewind-data/dev-infra", *(f"tradewind/{name}" for name in services)}
+    others = {"tradewind-data/dev-infra", "tradewind/edge"}
+    assert set(applied) == others | {f"tradewind/{name}" for name in services}
+
+
+def test_edge_gets_a_certificate_for_this_machines_names(applied: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    found = applied["tradewind/edge"]
+    certificate = x509.load_pem_x509_certificate(found["tls.crt"].encode())
+    key = serialization.load_pem_private_key(found["tls.key"].encode(), password=None)
+    assert certificate.public_key() == key.public_key()
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
 def test_service_and_server_are_given_the_same_passwords(applied: dict[str, dict[str, str]]) -> None:
