@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,6 @@ def test_upgrade_and_rollback_are_not_noticed(
     assert {name: cluster.image(name) for name in known} == older
     assert person.me()["email"] == person.email
 
-    for name in known:
-        cluster.helm("rollback", name, "-n", SERVICES, "--wait", "--timeout", "5m")
+    with ThreadPoolExecutor(len(known)) as pool:
+        list(pool.map(lambda name: cluster.helm("rollback", name, "-n", SERVICES, "--wait", "--timeout", "5m"), known))
     assert {name: cluster.image(name) for name in EVERY_SERVICE} == images
