@@ -69,13 +69,18 @@ tag() { # by the image's content: what has not changed is not rolled out again. 
 
 exists() { kind get clusters 2>/dev/null | grep -qx "$KIND_CLUSTER"; }
 
+need_port() { # a cluster keeps the ports of this machine that it was made with: `need_port <variable> <port of the node>`
+  local mapped
+  mapped=$(docker port "$KIND_CLUSTER-worker" "$2" 2>/dev/null) || true
+  [ "${mapped##*:}" = "${!1}" ] ||
+    fail "Cluster $KIND_CLUSTER answers on ${mapped:-no port}, not on port ${!1}: set $1=${mapped##*:}, or \`make kind-down\` first."
+}
+
 need_cluster() {
   exists || fail "There is no cluster $KIND_CLUSTER: run \`make kind-up\`."
   [ -s "$kubeconfig" ] || kind export kubeconfig --name "$KIND_CLUSTER" --kubeconfig "$kubeconfig" 2>/dev/null
-  local mapped
-  mapped=$(docker port "$KIND_CLUSTER-worker" 30080 2>/dev/null) || true
-  [ "${mapped##*:}" = "$HTTP_PORT" ] ||
-    fail "Cluster $KIND_CLUSTER answers on ${mapped:-no port}, not on port $HTTP_PORT: set HTTP_PORT=${mapped##*:}, or \`make kind-down\` first."
+  need_port HTTP_PORT 30080
+  need_port HTTPS_PORT 30443
   # The edge and the gateway take the same port of the nodes, each in its mode: no release can hand it to the other.
   local made=$MESH
   [ ! -e "$state/mesh" ] || made=$(<"$state/mesh")
