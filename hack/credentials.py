@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from chassis.manifest import Manifest
+from chassis.manifest import Manifest, variable
 from chassis.nats_users import permissions
 from tradewind.checkout import Checkout
 
@@ -34,19 +34,14 @@ class Values:
         self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
 
     def __getitem__(self, name: str) -> str:
-        return self._keep(name, lambda: secrets.token_urlsafe(24))
+        return self.kept(name, lambda: secrets.token_urlsafe(24))
 
     def key(self, name: str) -> str:
         """Return 32 random bytes in base64."""
-        return self._keep(name, lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+        return self.kept(name, lambda: base64.b64encode(secrets.token_bytes(32)).decode())
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._known
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._keep(name, lambda: value)
-
-    def _keep(self, name: str, make: Callable[[], str]) -> str:
+    def kept(self, name: str, make: Callable[[], str]) -> str:
+        """Return what ``make`` made when this was first asked for."""
         if name not in self._known:
             self._known[name] = make()
             write_private(self._path, json.dumps(self._known, indent=2))
@@ -64,13 +59,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def certificate(values: Values) -> dict[str, str]:
-    """Return the edge's key and certificate, which this machine's own names are in; it is its own authority."""
-    if "edge-certificate" not in values:
-        values["edge-key"], values["edge-certificate"] = _self_signed()
-    return {"tls.key": values["edge-key"], "tls.crt": values["edge-certificate"]}
+    """Return the edge's certificate, which this machine's own names are in, and its key; it is its own authority."""
+    both = values.kept("edge-certificate", _self_signed)
+    certified, begin, key = both.partition("-----BEGIN PRIVATE KEY-----")
+    return {"tls.crt": certified, "tls.key": begin + key}
 
 
-def _self_signed() -> tuple[str, str]:
+def _self_signed() -> str:
+    """Return a new certificate, and behind it its key, both in PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -90,7 +86,7 @@ def _self_signed() -> tuple[str, str]:
     )
     text = serialization.Encoding.PEM
     form, unlocked = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(text, form, unlocked).decode(), signed.public_bytes(text).decode()
+    return (signed.public_bytes(text) + key.private_bytes(text, form, unlocked)).decode()
 
 
 def of_service(manifest: Manifest, manifests: Mapping[str, Manifest], values: Values) -> dict[str, str]:
@@ -106,7 +102,7 @@ def of_service(manifest: Manifest, manifests: Mapping[str, Manifest], values: Va
     if name == AUTH:
         held["KEYS__ENCRYPTION_KEY"] = values.key("keys-encryption-key")
         for client in manifests:
-            held[f"CLIENTS__{client.upper().replace('-', '_')}"] = values[f"{client}-client-secret"]
+            held[f"CLIENTS__{variable(client)}"] = values[f"{client}-client-secret"]
     return held
 
 
