@@ -18,9 +18,13 @@ from chassis.manifest import Manifest, address_setting
 from chassis.service_tokens import ServiceTokens
 from chassis.settings import ClientSettings
 
+_AUTH = "auth"
+
 
 class Peers:
-    """A client for each peer that ``service.yaml`` names under ``asks`` and that has an address.
+    """A client for each peer that ``service.yaml`` names under ``asks``.
+
+    Auth is one only where it has an address: who asks it for nothing but keys and tokens knows it by other settings.
 
     Args:
         manifest: Says whom this service asks, and what its token for each of them shall allow.
@@ -30,7 +34,7 @@ class Peers:
         breakers: Those that exist already, by the peer's name.
 
     Raises:
-        ValueError: A peer has no address.
+        ValueError: A peer other than auth has no address.
     """
 
     def __init__(
@@ -46,11 +50,10 @@ class Peers:
         scopes: dict[str, list[str]] = {}
         for ask in manifest.asks:
             scopes.setdefault(ask.service, []).extend(ask.scopes)
-        # What needs no token, like auth's keys, is not asked through here.
-        narrow = {name: sorted(set(wanted)) for name, wanted in scopes.items() if name in addresses or wanted}
-        if homeless := sorted(narrow.keys() - addresses.keys()):
+        if homeless := sorted(scopes.keys() - addresses.keys() - {_AUTH}):
             raise ValueError(f"{homeless[0]} is asked and has no address: set {address_setting(homeless[0])}.")
-        self._tokens = ServiceTokens(settings, manifest.name, session=session, scopes=narrow, breaker=known.get("auth"))
+        narrow = {name: sorted(set(wanted)) for name, wanted in scopes.items() if name in addresses}
+        self._tokens = ServiceTokens(settings, manifest.name, session=session, scopes=narrow, breaker=known.get(_AUTH))
         self._clients = {
             name: ServiceClient(
                 name,

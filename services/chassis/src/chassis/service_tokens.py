@@ -79,7 +79,9 @@ class ServiceTokens:
     ) -> None:
         endpoint = urlsplit(settings.token_url)
         self._path = endpoint.path
-        self._auth = ServiceClient("auth", f"{endpoint.scheme}://{endpoint.netloc}", session=session, breaker=breaker)
+        self._auth = ServiceClient(
+            "auth", f"{endpoint.scheme}://{endpoint.netloc}", session=session, retries=settings.retries, breaker=breaker
+        )
         credentials = f"{quote_plus(name)}:{quote_plus(settings.secret.get_secret_value())}"
         self._authorization = f"Basic {b64encode(credentials.encode()).decode()}"
         self._scopes = {audience: " ".join(wanted) for audience, wanted in (scopes or {}).items()}

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from chassis.clients import PeerUnavailableError
 from chassis.manifest import Manifest
 from chassis.peers import Peers
 from chassis.settings import ClientSettings
@@ -67,14 +68,16 @@ async def test_calls_are_repeated_as_often_as_the_settings_say() -> None:
     patient, hasty = Network(), Network()
     patient.away = hasty.away = 1
     assert (await peers(patient)["catalog"].request("GET", "/v1/skus")).status_code == 200
-    with pytest.raises(Exception, match="catalog"):
+    with pytest.raises(PeerUnavailableError, match="catalog"):
         await peers(hasty, retries=0)["catalog"].request("GET", "/v1/skus")
 
 
-def test_peer_without_an_address_is_refused() -> None:
+@pytest.mark.parametrize("peer", ["catalog", "stock"])
+def test_peer_without_an_address_is_refused(peer: str) -> None:
     settings = ClientSettings(token_url="http://auth/v1/oauth/token", secret=SecretStr("secret"))
-    with pytest.raises(ValueError, match="PEERS__STOCK"):
-        Peers(MANIFEST, settings, {"catalog": "http://catalog"}, session=Network())
+    others = {name: address for name, address in ADDRESSES.items() if name != peer}
+    with pytest.raises(ValueError, match=f"PEERS__{peer.upper()}"):
+        Peers(MANIFEST, settings, others, session=Network())
 
 
 def test_peer_that_the_manifest_does_not_name_is_unknown() -> None:
