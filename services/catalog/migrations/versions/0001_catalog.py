@@ -1,0 +1,63 @@
+"""Products, their variants and what they cost, and what every service has."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from chassis.migrations import create_chassis_tables, drop_chassis_tables
+
+revision = "0001"
+down_revision = None
+
+_instant = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    create_chassis_tables(op)
+    op.create_table(
+        "products",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("status", sa.String(9), nullable=False),
+        sa.Column("slug", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("categories", postgresql.ARRAY(sa.Text), nullable=False),
+        sa.Column("attributes", postgresql.JSONB, nullable=False),
+        sa.Column("images", postgresql.JSONB, nullable=False),
+        sa.Column("facets", postgresql.ARRAY(sa.Text), nullable=False),
+        sa.Column("keywords", sa.Text, nullable=False),
+        sa.Column("created_at", _instant, nullable=False),
+        sa.Column("changed_at", _instant, nullable=False),
+        sa.Column("published_at", _instant),
+        sa.CheckConstraint("status IN ('draft', 'published', 'archived')", name="products_status"),
+    )
+    op.create_index("products_slug", "products", ["slug"], unique=True)
+    op.create_table(
+        "variants",
+        sa.Column("sku", sa.Text, primary_key=True),
+        sa.Column("product_id", sa.Uuid, sa.ForeignKey("products.id", name="variants_product_id"), nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("weight_grams", sa.Integer, nullable=False),
+        sa.Column("tax_class", sa.String(8), nullable=False),
+        sa.Column("attributes", postgresql.JSONB, nullable=False),
+        sa.Column("prices", postgresql.JSONB, nullable=False),
+        sa.CheckConstraint("tax_class IN ('standard', 'reduced', 'zero')", name="variants_tax_class"),
+    )
+    op.create_index("variants_product_id_position", "variants", ["product_id", "position"])
+    op.create_table(
+        "offers",
+        sa.Column("product_id", sa.Uuid, sa.ForeignKey("products.id", name="offers_product_id"), primary_key=True),
+        sa.Column("currency", sa.Text, primary_key=True),
+        sa.Column("valid_from", _instant, primary_key=True),
+        sa.Column("valid_until", _instant),
+        sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("offers")
+    op.drop_table("variants")
+    op.drop_table("products")
+    drop_chassis_tables(op)
