@@ -78,3 +78,16 @@ def ada(api: Client) -> Person:
 def bob(api: Client) -> Person:
     """Somebody else."""
     return Person.registered(api)
+
+
+@pytest.fixture(scope="session")
+def staff(request: pytest.FixtureRequest, api: Client) -> Person:
+    """Somebody who runs the shop: the first admin, whom ``ADMIN_EMAIL`` and ``ADMIN_PASSWORD`` name elsewhere."""
+    if "BASE_URL" not in os.environ:
+        started: LocalSystem = request.getfixturevalue("system")
+        return Person(api, tokens={"access_token": started.tradewind("token", "--admin").stdout.strip()})
+    if "ADMIN_PASSWORD" not in os.environ:
+        pytest.skip("ADMIN_EMAIL and ADMIN_PASSWORD do not say who runs the system at BASE_URL")
+    person = Person(api, email=os.environ["ADMIN_EMAIL"], password=os.environ["ADMIN_PASSWORD"])
+    person.sign_in()
+    return person

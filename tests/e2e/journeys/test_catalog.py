@@ -1,0 +1,80 @@
+"""What staff puts into the catalogue, and what everybody finds there."""
+
+import secrets
+from typing import Any
+
+import pytest
+from httpx2 import Client
+
+from tests.e2e.people import Person, patiently
+
+PRICE = {"price": {"amount": 4900, "currency": "EUR"}}
+
+
+def shirt() -> dict[str, Any]:
+    """A product that nobody else has."""
+    name = secrets.token_hex(6)
+    variants = [
+        {"sku": f"{name.upper()}-{size}", "name": size, "weight_grams": 250, "prices": [PRICE]} for size in "ML"
+    ]
+    return {"slug": f"shirt-{name}", "name": f"Linen shirt {name}", "variants": variants}
+
+
+@pytest.fixture
+def draft(staff: Person) -> dict[str, Any]:
+    """A new product."""
+    answer = staff.send("POST", "/v1/products", json=shirt())
+    assert answer.status_code == 201, answer.text
+    created: dict[str, Any] = answer.json()
+    return created
+
+
+@pytest.fixture
+def published(staff: Person, draft: dict[str, Any]) -> dict[str, Any]:
+    """A product for sale."""
+    answer = staff.send("POST", f"/v1/products/{draft['id']}/publish", if_match='"1"')
+    assert answer.status_code == 200, answer.text
+    return draft
+
+
+def test_product_is_found_by_nobody_before_it_is_published(api: Client, staff: Person, draft: dict[str, Any]) -> None:
+    assert patiently(api, "GET", f"/v1/products/{draft['slug']}").status_code == 404
+    assert staff.send("GET", f"/v1/product-records/{draft['slug']}").json() == draft
+
+
+def test_published_product_is_read_without_a_token(api: Client, published: dict[str, Any]) -> None:
+    read = patiently(api, "GET", f"/v1/products/{published['slug']}")
+    assert read.status_code == 200
+    assert [each["prices"] for each in read.json()["variants"]] == [[PRICE["price"]]] * 2
+    known = {"if-none-match": read.headers["etag"]}
+    assert patiently(api, "GET", f"/v1/products/{published['id']}", headers=known).status_code == 304
+
+
+def test_archived_product_is_gone(api: Client, staff: Person, published: dict[str, Any]) -> None:
+    path = f"/v1/products/{published['id']}"
+    assert staff.send("POST", f"{path}/archive", if_match="*").status_code == 200
+    assert patiently(api, "GET", path).status_code == 404
+
+
+def test_new_price_is_shown_to_who_reads_next(api: Client, staff: Person, published: dict[str, Any]) -> None:
+    path = f"/v1/products/{published['id']}"
+    first = patiently(api, "GET", path)
+    sku = published["variants"][0]["sku"]
+    prices = {"prices": [{"price": {"amount": 3900, "currency": "EUR"}}]}
+    changed = staff.send("PUT", f"{path}/variants/{sku}/prices", json=prices, if_match="*")
+    assert changed.status_code == 200, changed.text
+    read = patiently(api, "GET", path)
+    assert read.json()["variants"][0]["prices"] == [{"amount": 3900, "currency": "EUR"}]
+    assert read.headers["etag"] != first.headers["etag"]
+
+
+def test_catalogue_is_not_a_customers_to_change(ada: Person, published: dict[str, Any]) -> None:
+    refused = ada.send("POST", "/v1/products", json=shirt())
+    assert (refused.status_code, refused.json()["code"]) == (403, "insufficient-scope")
+    assert ada.send("PATCH", f"/v1/products/{published['id']}", json={}, if_match="*").status_code == 403
+    assert ada.send("GET", f"/v1/product-records/{published['id']}").status_code == 403
+    assert ada.send("GET", f"/v1/products/{published['id']}").status_code == 200
+
+
+def test_prices_of_skus_are_not_for_the_public(ada: Person) -> None:
+    assert ada.send("GET", "/v1/skus?sku=A&currency=EUR").status_code == 404
