@@ -50,6 +50,26 @@ def test_published_product_is_read_without_a_token(api: Client, published: dict[
     assert patiently(api, "GET", f"/v1/products/{published['id']}", headers=known).status_code == 304
 
 
+def test_published_product_is_found_by_its_words_and_by_mistyped_ones(api: Client, published: dict[str, Any]) -> None:
+    own = published["slug"].removeprefix("shirt-")
+    for words, matching in ((f"shirts {own}", "words"), (f"linnen {own}", "similar")):
+        found = patiently(api, "GET", "/v1/products", params={"q": words, "currency": "EUR"}).json()
+        assert ([each["slug"] for each in found["items"]], found["matching"]) == ([published["slug"]], matching)
+        assert found["items"][0]["price"] == PRICE["price"]
+
+
+def test_category_lists_what_lies_in_it(api: Client, staff: Person, published: dict[str, Any]) -> None:
+    name = secrets.token_hex(6)
+    for slug, parent in ((name, None), (f"{name}-shirts", name)):
+        made = staff.send("POST", "/v1/categories", json={"slug": slug, "name": slug, "parent": parent})
+        assert made.status_code == 201, made.text
+    into = {"categories": [f"{name}-shirts"]}
+    assert staff.send("PATCH", f"/v1/products/{published['id']}", json=into, if_match="*").status_code == 200
+    found = patiently(api, "GET", "/v1/products", params={"category": name, "facets": "true"}).json()
+    assert [each["slug"] for each in found["items"]] == [published["slug"]]
+    assert found["facets"]["categories"] == [{"value": f"{name}-shirts", "count": 1}]
+
+
 def test_archived_product_is_gone(api: Client, staff: Person, published: dict[str, Any]) -> None:
     path = f"/v1/products/{published['id']}"
     assert staff.send("POST", f"{path}/archive", if_match="*").status_code == 200

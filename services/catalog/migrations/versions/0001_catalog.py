@@ -1,4 +1,6 @@
-"""Products, their variants and what they cost, and what every service has."""
+"""Products, their variants and what they cost, categories, search, and what every service has."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,11 +11,18 @@ from chassis.migrations import create_chassis_tables, drop_chassis_tables
 revision = "0001"
 down_revision = None
 
+_FOR_SALE = sa.text("status = 'published'")
+_SEARCH = (
+    "setweight(to_tsvector('english'::regconfig, name), 'A')"
+    " || setweight(to_tsvector('english'::regconfig, keywords), 'B')"
+    " || setweight(to_tsvector('english'::regconfig, description), 'D')"
+)
 _instant = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     create_chassis_tables(op)
+    op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     op.create_table(
         "products",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -30,9 +39,18 @@ def upgrade() -> None:
         sa.Column("created_at", _instant, nullable=False),
         sa.Column("changed_at", _instant, nullable=False),
         sa.Column("published_at", _instant),
+        sa.Column("search", postgresql.TSVECTOR, sa.Computed(_SEARCH, persisted=True)),
         sa.CheckConstraint("status IN ('draft', 'published', 'archived')", name="products_status"),
     )
     op.create_index("products_slug", "products", ["slug"], unique=True)
+    op.create_index("products_published_at", "products", ["published_at", "id"], postgresql_where=_FOR_SALE)
+    op.create_index("products_name", "products", [sa.text("lower(name)"), "id"], postgresql_where=_FOR_SALE)
+    gin: dict[str, Any] = {"postgresql_using": "gin"}
+    similar = sa.text("lower(name || ' ' || keywords) gin_trgm_ops")
+    op.create_index("products_search", "products", ["search"], postgresql_where=_FOR_SALE, **gin)
+    op.create_index("products_similar", "products", [similar], postgresql_where=_FOR_SALE, **gin)
+    op.create_index("products_facets", "products", ["facets"], postgresql_where=_FOR_SALE, **gin)
+    op.create_index("products_categories", "products", ["categories"], **gin)
     op.create_table(
         "variants",
         sa.Column("sku", sa.Text, primary_key=True),
@@ -54,10 +72,21 @@ def upgrade() -> None:
         sa.Column("valid_until", _instant),
         sa.Column("amount_minor", sa.BigInteger, nullable=False),
     )
+    op.create_index("offers_amount", "offers", ["currency", "amount_minor", "product_id"])
+    op.create_table(
+        "categories",
+        sa.Column("slug", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("parent", sa.Text, sa.ForeignKey("categories.slug", name="categories_parent_slug")),
+    )
+    op.create_index("categories_parent", "categories", ["parent"])
 
 
 def downgrade() -> None:
+    op.drop_table("categories")
     op.drop_table("offers")
     op.drop_table("variants")
     op.drop_table("products")
+    op.execute("DROP EXTENSION pg_trgm")
     drop_chassis_tables(op)

@@ -1,9 +1,11 @@
 """Puts the service together: the only place that reads settings and knows every layer."""
 
 from catalog import events
-from catalog.api import products, records, skus
+from catalog.api import categories, listing, products, records, skus
 from catalog.data.directory import SqlProductDirectory
-from catalog.data.products import SqlUnitOfWork
+from catalog.data.listing import SqlProductListing
+from catalog.data.tree import SqlCategoryDirectory
+from catalog.data.units import SqlUnitOfWork
 from chassis.app import Service
 from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
 
@@ -24,5 +26,7 @@ def build(settings: Settings) -> Service:
     service.use_tokens(settings.tokens)
     service.app.state.units = SqlUnitOfWork
     service.app.state.directory = SqlProductDirectory(database)
-    service.include(products.router, records.router, skus.router)
+    service.app.state.listing = SqlProductListing(database)
+    service.app.state.categories = SqlCategoryDirectory(database)
+    service.include(listing.router, products.router, records.router, categories.router, skus.router)
     return service

@@ -38,7 +38,9 @@ async def test_migrations_go_up_and_down_and_up_again(empty_database: DatabaseSe
         assert await migrate(empty_database, "catalog", folder)
         assert not await migrate(empty_database, "catalog", folder)
         async with database.read() as connection:
-            assert {"products", "variants", "offers", "outbox", "inbox"} <= await connection.run_sync(tables)
+            assert {"products", "variants", "offers", "categories", "outbox", "inbox"} <= await connection.run_sync(
+                tables
+            )
         await migrate(empty_database, "catalog", folder, target="base")
         async with database.read() as connection:
             assert await connection.run_sync(tables) == set()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from catalog.domain.ports import ProductDirectory
-from catalog.domain.services import ProductService
+from catalog.domain.ports import CategoryDirectory, ProductDirectory, ProductListing
+from catalog.domain.services import CategoryService, ProductService
 from chassis.database import SessionDep
 from chassis.security import requires
 
@@ -17,6 +17,18 @@ Pricing = requires("catalog:price")
 async def directory(request: Request) -> ProductDirectory:
     """Return where to read."""
     found: ProductDirectory = request.app.state.directory
+    return found
+
+
+async def listing(request: Request) -> ProductListing:
+    """Return where to look for products."""
+    found: ProductListing = request.app.state.listing
+    return found
+
+
+async def category_directory(request: Request) -> CategoryDirectory:
+    """Return where to read categories."""
+    found: CategoryDirectory = request.app.state.categories
     return found
 
 
@@ -31,6 +43,14 @@ async def product_service(request: Request, session: SessionDep) -> ProductServi
     return ProductService(request.app.state.units(session), request.app.state.service.clock)
 
 
+async def category_service(request: Request, session: SessionDep) -> CategoryService:
+    """Make the service within the request's unit of work."""
+    return CategoryService(request.app.state.units(session))
+
+
 Directory = Annotated[ProductDirectory, Depends(directory)]
 Now = Annotated[datetime, Depends(now)]
 Products = Annotated[ProductService, Depends(product_service)]
+Listing = Annotated[ProductListing, Depends(listing)]
+CategoryTrees = Annotated[CategoryDirectory, Depends(category_directory)]
+Categories = Annotated[CategoryService, Depends(category_service)]

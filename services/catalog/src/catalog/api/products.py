@@ -8,6 +8,7 @@ from fastapi import Path, Request, Response
 from catalog.api.deps import Directory, Now, Products, Staff
 from catalog.api.fields import Sku
 from catalog.api.schemas import PricesIn, ProductIn, ProductOut, ProductPatch, ProductRecordOut, VariantPut
+from catalog.domain.categories import UnknownCategoryError
 from catalog.domain.ports import ProductDirectory
 from catalog.domain.prices import PriceScheduleError
 from catalog.domain.products import (
@@ -70,6 +71,7 @@ async def read_product(
         PriceScheduleError,
         RepeatedSkuError,
         TooManyAttributesError,
+        UnknownCategoryError,
     ),
 )
 async def create_product(
@@ -89,7 +91,7 @@ async def create_product(
     "/{product_id}",
     response_model=ProductRecordOut,
     dependencies=[Staff],
-    responses=responses(ProductNotFoundError, SlugTakenError, TooManyAttributesError),
+    responses=responses(ProductNotFoundError, SlugTakenError, TooManyAttributesError, UnknownCategoryError),
 )
 async def change_product(
     product_id: UUID, patch: ProductPatch, products: Products, unchanged: Unchanged, response: Response

@@ -20,12 +20,14 @@ from catalog.api.fields import (
     Slug,
     VariantName,
 )
+from catalog.domain.listing import Facets, Matching
 from catalog.domain.prices import MAX_PRICES, Price, prices_at
 from catalog.domain.products import MAX_VARIANTS, Details, Status, merged
 from catalog.domain.quotes import Reason
 from catalog.domain.variants import Spec, TaxClass
-from catalog.domain.views import ProductView, VariantView
+from catalog.domain.views import CategoryTree, ProductView, VariantView
 from chassis.money_schema import MoneyField
+from chassis.pagination import Page
 
 _MAX_CATEGORIES = 10
 _MAX_IMAGES = 20
@@ -238,3 +240,86 @@ class QuoteOut(_Out):
     as_of: datetime
     items: list[SkuOut]
     missing: list[MissingSkuOut]
+
+
+class ProductSummaryOut(_Out):
+    """A product in a list."""
+
+    id: UUID
+    slug: str
+    name: str
+    categories: Sequence[str]
+    attributes: Mapping[str, str]
+    image: ImageOut | None
+    price: MoneyField | None = Field(description="The least of its variants', now; only with a currency.")
+    published_at: datetime
+
+
+class FacetOut(_Out):
+    """A value, and how many of the products have it."""
+
+    value: str
+    count: int
+
+
+class FacetsOut(_Out):
+    """What all the products of a list have, not only those of the page; the most frequent first."""
+
+    total: int
+    categories: list[FacetOut]
+    attributes: dict[str, list[FacetOut]]
+
+    @classmethod
+    def of(cls, facets: Facets) -> "FacetsOut":
+        """Show what was counted."""
+        return cls(
+            total=facets.total,
+            categories=_counted(facets.categories),
+            attributes={name: _counted(values) for name, values in facets.attributes.items()},
+        )
+
+
+def _counted(values: Sequence[tuple[str, int]]) -> list[FacetOut]:
+    return [FacetOut(value=value, count=count) for value, count in values]
+
+
+class ProductPage(Page[ProductSummaryOut]):
+    """A page of products, and how they were found."""
+
+    matching: Matching = Field(description="`similar`: nothing has the words, so these have similar ones.")
+    facets: FacetsOut | None
+
+
+class CategoryIn(_In):
+    """A new category; within another one, or at the top."""
+
+    slug: Slug
+    name: Line
+    parent: Slug | None = None
+
+
+class CategoryPatch(_In):
+    """A JSON merge patch (RFC 7396); `parent: null` moves it to the top."""
+
+    name: Line = ""
+    parent: Slug | None = None
+
+
+class CategoryOut(_Out):
+    """A category."""
+
+    slug: str
+    name: str
+    parent: str | None
+
+
+class CategoryTreeOut(CategoryOut):
+    """A category, those it lies in from the top down, and those that lie in it."""
+
+    above: list[CategoryOut]
+    below: list[CategoryOut]
+
+    @classmethod
+    def of(cls, tree: CategoryTree) -> "CategoryTreeOut":
+        """Show a category and what is around it."""
+        return cls.model_validate({**tree.category._asdict(), "above": tree.above, "below": tree.below})

@@ -9,10 +9,12 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from catalog.data.tables import products, variants
 from catalog.data.values import to_prices
+from catalog.domain.products import Status
 from catalog.domain.quotes import SkuView
 from catalog.domain.variants import TaxClass
 from catalog.domain.views import ProductView, VariantView
 from chassis.database import Database
+from chassis.keyset import read_page
 from chassis.lookups import Lookup
 
 _variants = (
@@ -65,11 +67,13 @@ class SqlProductDirectory:
 
     async def find(self, product_id: UUID) -> ProductView | None:
         """Return the product or None; see the port."""
-        return _product(await _by_id.row(self._database, id=product_id))
+        row = await _by_id.row(self._database, id=product_id)
+        return None if row is None else _product(row)
 
     async def find_by_slug(self, slug: str) -> ProductView | None:
         """Return the product or None; see the port."""
-        return _product(await _by_slug.row(self._database, slug=slug))
+        row = await _by_slug.row(self._database, slug=slug)
+        return None if row is None else _product(row)
 
     async def find_skus(self, skus: Sequence[str]) -> Mapping[str, SkuView]:
         """Return those of the variants that there are; see the port."""
@@ -77,10 +81,18 @@ class SqlProductDirectory:
             rows = (await connection.execute(_skus.where(variants.c.sku.in_(skus)))).all()
         return {row[0]: SkuView._make(row) for row in rows}
 
+    async def find_by_status(
+        self, status: Status | None, *, after: tuple[UUID] | None, limit: int
+    ) -> list[ProductView]:
+        """Return a page of products; see the port. The ids of newer ones are greater (UUID version 7)."""
+        wanted = _products if status is None else _products.where(products.c.status == status)
+        page = read_page(wanted, products.c.id, after=after, limit=limit, descending=True)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(page)).all()
+        return [_product(row) for row in rows]
 
-def _product(row: tuple[Any, ...] | None) -> ProductView | None:
-    if row is None:
-        return None
+
+def _product(row: Sequence[Any]) -> ProductView:
     return ProductView._make((*row[:-1], [_variant(*each) for each in row[-1]]))
 
 

@@ -5,17 +5,20 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import registry, relationship
 
-from catalog.data.tables import metadata, products, variants
+from catalog.data.tables import categories, metadata, products, variants
+from catalog.domain.categories import Category
 from catalog.domain.products import Product
 from catalog.domain.variants import Variant
 
 mapper = registry(metadata=metadata)
 
+mapper.map_imperatively(Category, categories)
 mapper.map_imperatively(Variant, variants)
 
 mapper.map_imperatively(
     Product,
     products,
+    exclude_properties=["search"],
     properties={
         # Few by rule, so they come along; whoever only looks reads rows instead (`directory`).
         "variants": relationship(Variant, lazy="selectin", cascade="all, delete-orphan", order_by=variants.c.position),

@@ -57,10 +57,3 @@ class SqlProductRepository:
 
 
 _REFUSALS = {"products_slug": SlugTakenError, "variants_pkey": SkuTakenError}
-
-
-class SqlUnitOfWork:
-    """The ``UnitOfWork`` of one session, which somebody else opens and commits."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.products = SqlProductRepository(session)

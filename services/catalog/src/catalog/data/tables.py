@@ -1,19 +1,22 @@
 """The tables of this service; the chassis adds its own (outbox, inbox, ...), which keep themselves short.
 
-========  ==================================================  ======================================================
-table     holds                                               kept for
-========  ==================================================  ======================================================
-products  a row per product                                   ever: orders of years ago name them; who no longer sells
+==========  ================================================  ======================================================
+table       holds                                             kept for
+==========  ================================================  ======================================================
+products    a row per product                                 ever: orders of years ago name them; who no longer sells
                                                               a product archives it
-variants  up to a hundred rows per product                    until staff removes it
-offers    what a product costs at the least through time,     until the product changes the next time, from which on
-          one row per currency and stretch of time            stretches that are over are left out
-========  ==================================================  ======================================================
+variants    up to a hundred rows per product                  until staff removes it
+offers      what a product costs at the least through time,   until the product changes the next time, from which on
+            one row per currency and stretch of time          stretches that are over are left out
+categories  a row per category                                until staff removes it
+==========  ================================================  ======================================================
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
+    Computed,
     DateTime,
     Enum,
     ForeignKey,
@@ -23,8 +26,10 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from catalog.data.values import Images, Schedule
 from catalog.domain.products import Status
@@ -32,6 +37,7 @@ from catalog.domain.variants import TaxClass
 
 metadata = MetaData()
 
+_FOR_SALE = text("status = 'published'")
 _instant = DateTime(timezone=True)
 _status = Enum(
     Status,
@@ -65,7 +71,43 @@ products = Table(
     Column("created_at", _instant, nullable=False),
     Column("changed_at", _instant, nullable=False),
     Column("published_at", _instant),
+    Column(
+        "search",
+        TSVECTOR,
+        Computed(
+            "setweight(to_tsvector('english'::regconfig, name), 'A')"
+            " || setweight(to_tsvector('english'::regconfig, keywords), 'B')"
+            " || setweight(to_tsvector('english'::regconfig, description), 'D')",
+            persisted=True,
+        ),
+    ),
     Index("products_slug", "slug", unique=True),
+    Index("products_published_at", "published_at", "id", postgresql_where=_FOR_SALE),
+    Index("products_name", text("lower(name)"), "id", postgresql_where=_FOR_SALE),
+    Index("products_search", "search", postgresql_using="gin", postgresql_where=_FOR_SALE),
+    Index(
+        "products_similar",
+        text("lower(name || ' ' || keywords) gin_trgm_ops"),
+        postgresql_using="gin",
+        postgresql_where=_FOR_SALE,
+    ),
+    Index("products_facets", "facets", postgresql_using="gin", postgresql_where=_FOR_SALE),
+    # Of whatever status: who removes a category asks whether anything lies in it.
+    Index("products_categories", "categories", postgresql_using="gin"),
+)
+
+# Before the tables, whose index needs it. An extension that is "trusted": the database's owner may create it.
+_trigrams = DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm")  # type: ignore[no-untyped-call] # SQLAlchemy has not annotated it
+event.listen(metadata, "before_create", _trigrams)
+
+categories = Table(
+    "categories",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("parent", Text, ForeignKey("categories.slug", name="categories_parent_slug")),
+    Index("categories_parent", "parent"),
 )
 
 variants = Table(
@@ -90,4 +132,5 @@ offers = Table(
     Column("valid_from", _instant, primary_key=True),
     Column("valid_until", _instant),
     Column("amount_minor", BigInteger, nullable=False),
+    Index("offers_amount", "currency", "amount_minor", "product_id"),
 )

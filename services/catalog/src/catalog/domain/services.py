@@ -1,14 +1,15 @@
-"""What can be done with products: fetch, ask the entity, save, return. The caller's unit of work commits it."""
+"""What can be done with products and categories: fetch, ask, save, return. The caller's unit of work commits it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from catalog.domain.categories import Category, CategoryMisplacedError
 from catalog.domain.ports import UnitOfWork
 from catalog.domain.prices import Price
 from catalog.domain.products import Details, Product, merged
 from catalog.domain.variants import Spec
-from catalog.domain.views import ProductView
+from catalog.domain.views import CategoryView, ProductView
 from chassis.clock import Clock
 
 Precondition = Callable[[int], None]
@@ -30,7 +31,9 @@ class ProductService:
 
         Raises:
             SlugTakenError, SkuTakenError: Another product has the slug, or a SKU.
+            UnknownCategoryError: It would lie in a category that does not exist.
         """
+        await self._uow.categories.ensure(details.categories)
         return await self._saved(Product(details, variants, self._clock.now()))
 
     async def get(self, product_id: UUID) -> ProductView:
@@ -42,9 +45,12 @@ class ProductService:
 
         Raises:
             SlugTakenError: Another product has the slug.
+            UnknownCategoryError: It would lie in a category that does not exist.
         """
         product = await self._current(product_id, unchanged)
-        product.change(merged(product.details, patch), self._clock.now())
+        details = merged(product.details, patch)
+        await self._uow.categories.ensure(details.categories)
+        product.change(details, self._clock.now())
         return await self._saved(product)
 
     async def put_variant(
@@ -93,3 +99,59 @@ class ProductService:
     async def _saved(self, product: Product) -> ProductView:
         await self._uow.products.save(product)
         return ProductView.of(product)
+
+
+class CategoryService:
+    """Changes the tree of categories, one change at a time."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    async def create(self, slug: str, name: str, parent: str | None) -> CategoryView:
+        """Have a new category.
+
+        Raises:
+            CategoryExistsError: There is one with this slug.
+            CategoryMisplacedError: It would lie in one that does not exist, or too deep.
+        """
+        await self._uow.categories.lock()
+        category = Category(slug, name)
+        category.move(parent, await self._above(parent), 1)
+        await self._uow.categories.add(category)
+        return CategoryView.of(category)
+
+    async def get(self, slug: str) -> CategoryView:
+        """Return a category as it stands within the unit of work."""
+        return CategoryView.of(await self._uow.categories.get(slug))
+
+    async def change(self, slug: str, patch: Mapping[str, Any], unchanged: Precondition) -> CategoryView:
+        """Rename or move it: ``name`` and ``parent``, where they are given.
+
+        Raises:
+            CategoryNotFoundError: There is none with this slug.
+            CategoryMisplacedError: It cannot lie there.
+        """
+        await self._uow.categories.lock()
+        category = await self._uow.categories.get(slug)
+        unchanged(category.version)
+        category.rename(patch.get("name", category.name))
+        if "parent" in patch:
+            above = await self._above(patch["parent"])
+            category.move(patch["parent"], above, await self._uow.categories.height(slug))
+        return CategoryView.of(category)
+
+    async def remove(self, slug: str) -> None:
+        """Have it no longer.
+
+        Raises:
+            CategoryNotFoundError: There is none with this slug.
+            CategoryInUseError: There is a product or a category in it.
+        """
+        await self._uow.categories.lock()
+        await self._uow.categories.remove(await self._uow.categories.get(slug))
+
+    async def _above(self, parent: str | None) -> list[str]:
+        above = [] if parent is None else await self._uow.categories.above(parent)
+        if parent is not None and not above:
+            raise CategoryMisplacedError("There is no category with the parent's slug.")
+        return above

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from catalog.domain.categories import Category
 from catalog.domain.prices import Price, turns
 from catalog.domain.products import Image, Product, Status
 from catalog.domain.variants import TaxClass, Variant
@@ -58,3 +59,25 @@ class ProductView(NamedTuple):
         """
         passed = sum(turn <= now for variant in self.variants for turn in turns(variant.prices))
         return (self.version << 20) | min(passed, (1 << 20) - 1)
+
+
+class CategoryView(NamedTuple):
+    """A category."""
+
+    slug: str
+    version: int
+    name: str
+    parent: str | None
+
+    @classmethod
+    def of(cls, category: Category) -> "CategoryView":
+        """Show a category as it stands."""
+        return cls(category.slug, category.version, category.name, category.parent)
+
+
+class CategoryTree(NamedTuple):
+    """A category, those it lies in from the top down, and those that lie in it."""
+
+    category: CategoryView
+    above: Sequence[CategoryView]
+    below: Sequence[CategoryView]
