@@ -1,4 +1,4 @@
-"""Products, their variants and what they cost, categories, search, and what every service has."""
+"""Products, their variants and what they cost, categories, imports, search, and what every service has."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ _SEARCH = (
     " || setweight(to_tsvector('english'::regconfig, keywords), 'B')"
     " || setweight(to_tsvector('english'::regconfig, description), 'D')"
 )
+_COUNTS = ("lines", "created", "changed", "unchanged", "refused")
 _instant = sa.DateTime(timezone=True)
 
 
@@ -81,9 +82,35 @@ def upgrade() -> None:
         sa.Column("parent", sa.Text, sa.ForeignKey("categories.slug", name="categories_parent_slug")),
     )
     op.create_index("categories_parent", "categories", ["parent"])
+    op.create_table(
+        "imports",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("started_at", _instant, nullable=False),
+        sa.Column("finished_at", _instant),
+        *(sa.Column(name, sa.Integer, nullable=False) for name in _COUNTS),
+    )
+    op.create_index("imports_started_at", "imports", ["started_at"])
+    op.create_table(
+        "import_lines",
+        sa.Column(
+            "import_id",
+            sa.Uuid,
+            sa.ForeignKey("imports.id", name="import_lines_import_id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("outcome", sa.String(9), nullable=False),
+        sa.Column("slug", sa.Text),
+        sa.Column("code", sa.Text),
+        sa.Column("detail", sa.Text),
+        sa.CheckConstraint("outcome IN ('created', 'changed', 'unchanged', 'refused')", name="import_lines_outcome"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("import_lines")
+    op.drop_table("imports")
     op.drop_table("categories")
     op.drop_table("offers")
     op.drop_table("variants")

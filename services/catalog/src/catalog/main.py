@@ -1,13 +1,21 @@
 """Puts the service together: the only place that reads settings and knows every layer."""
 
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
 from catalog import events
-from catalog.api import categories, listing, products, records, skus
+from catalog.api import categories, imports, listing, products, records, skus
 from catalog.data.directory import SqlProductDirectory
+from catalog.data.imports import SqlImportDirectory, purge
 from catalog.data.listing import SqlProductListing
 from catalog.data.tree import SqlCategoryDirectory
 from catalog.data.units import SqlUnitOfWork
 from chassis.app import Service
 from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
+
+_HOUR = 3600
 
 
 class Settings(ServiceSettings):
@@ -16,6 +24,8 @@ class Settings(ServiceSettings):
     database: DatabaseSettings
     broker: BrokerSettings
     tokens: TokenSettings
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16_777_216
+    """Imports are large, and read as they come; the gateway bounds everything else by its routes."""
 
 
 def build(settings: Settings) -> Service:
@@ -28,5 +38,7 @@ def build(settings: Settings) -> Service:
     service.app.state.directory = SqlProductDirectory(database)
     service.app.state.listing = SqlProductListing(database)
     service.app.state.categories = SqlCategoryDirectory(database)
-    service.include(listing.router, products.router, records.router, categories.router, skus.router)
+    service.app.state.imports = SqlImportDirectory(database)
+    service.every("purge-imports", _HOUR, partial(purge, database))
+    service.include(listing.router, products.router, records.router, categories.router, imports.router, skus.router)
     return service

@@ -1,13 +1,16 @@
 """What the routes are given: who asks, what they can do, and what time it is."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from catalog.domain.ports import CategoryDirectory, ProductDirectory, ProductListing
+from catalog.domain.importing import ImportService
+from catalog.domain.ports import CategoryDirectory, ImportDirectory, ProductDirectory, ProductListing, UnitOfWork
 from catalog.domain.services import CategoryService, ProductService
-from chassis.database import SessionDep
+from chassis.database import DatabaseDep, SessionDep
 from chassis.security import requires
 
 Staff = requires("catalog:manage")
@@ -48,9 +51,28 @@ async def category_service(request: Request, session: SessionDep) -> CategorySer
     return CategoryService(request.app.state.units(session))
 
 
+async def import_service(request: Request, database: DatabaseDep) -> ImportService:
+    """Make the service, which opens units of work of its own."""
+
+    @asynccontextmanager
+    async def units() -> AsyncIterator[UnitOfWork]:
+        async with database.transaction() as session:
+            yield request.app.state.units(session)
+
+    return ImportService(units, request.app.state.service.clock)
+
+
+async def import_directory(request: Request) -> ImportDirectory:
+    """Return where to read what became of imports."""
+    found: ImportDirectory = request.app.state.imports
+    return found
+
+
 Directory = Annotated[ProductDirectory, Depends(directory)]
 Now = Annotated[datetime, Depends(now)]
 Products = Annotated[ProductService, Depends(product_service)]
 Listing = Annotated[ProductListing, Depends(listing)]
 CategoryTrees = Annotated[CategoryDirectory, Depends(category_directory)]
 Categories = Annotated[CategoryService, Depends(category_service)]
+Importing = Annotated[ImportService, Depends(import_service)]
+ImportReports = Annotated[ImportDirectory, Depends(import_directory)]

@@ -20,6 +20,7 @@ from catalog.api.fields import (
     Slug,
     VariantName,
 )
+from catalog.domain.imports import Outcome
 from catalog.domain.listing import Facets, Matching
 from catalog.domain.prices import MAX_PRICES, Price, prices_at
 from catalog.domain.products import MAX_VARIANTS, Details, Status, merged
@@ -62,7 +63,9 @@ class PricesIn(_In):
     prices: Schedule
 
 
-class _VariantFields(_In):
+class VariantFields(_In):
+    """What a variant is, besides its SKU."""
+
     name: VariantName = ""
     weight_grams: Grams
     tax_class: TaxClass = TaxClass.STANDARD
@@ -73,13 +76,13 @@ class _VariantFields(_In):
         return Spec(sku, self.name, self.weight_grams, self.tax_class, self.attributes)
 
 
-class VariantPut(_VariantFields):
+class VariantPut(VariantFields):
     """What a variant is to be. Without ``prices`` it keeps those it has."""
 
     prices: Schedule | None = None
 
 
-class VariantIn(_VariantFields):
+class VariantIn(VariantFields):
     """A variant of a new product."""
 
     sku: Sku
@@ -323,3 +326,33 @@ class CategoryTreeOut(CategoryOut):
     def of(cls, tree: CategoryTree) -> "CategoryTreeOut":
         """Show a category and what is around it."""
         return cls.model_validate({**tree.category._asdict(), "above": tree.above, "below": tree.below})
+
+
+class ImportIn(_In):
+    """An import to begin; the name is for people."""
+
+    name: Line = "import"
+
+
+class ImportOut(_Out):
+    """How far an import is: `lines` is the number of the last line that is done with."""
+
+    id: UUID
+    name: str
+    started_at: datetime
+    finished_at: datetime | None
+    lines: int
+    created: int
+    changed: int
+    unchanged: int
+    refused: int
+
+
+class ImportLineOut(_Out):
+    """What became of a line; `code` and `detail` say why it was refused."""
+
+    line: int
+    outcome: Outcome
+    slug: str | None
+    code: str | None
+    detail: str | None

@@ -70,11 +70,15 @@ class SqlCategoryRepository:
             raise CategoryInUseError(slug=category.slug)
         await self._session.delete(category)
 
-    async def ensure(self, slugs: Sequence[str]) -> None:
-        """Lock the rows against being removed; see the port."""
+    async def known(self, slugs: Sequence[str]) -> frozenset[str]:
+        """Return those that there are, locked against being removed; see the port."""
         if not slugs:
-            return
+            return frozenset()
         wanted = select(categories.c.slug).where(categories.c.slug.in_(slugs)).order_by(categories.c.slug)
-        found = set(await self._session.scalars(wanted.with_for_update(read=True, key_share=True)))
+        return frozenset(await self._session.scalars(wanted.with_for_update(read=True, key_share=True)))
+
+    async def ensure(self, slugs: Sequence[str]) -> None:
+        """Refuse what there is not; see the port."""
+        found = await self.known(slugs)
         if unknown := [slug for slug in slugs if slug not in found]:
             raise UnknownCategoryError(f"There is no category {unknown[0]}.", categories=unknown)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal, select, union
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from catalog.data.tables import products, variants
@@ -90,6 +90,17 @@ class SqlProductDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(page)).all()
         return [_product(row) for row in rows]
+
+    async def find_columns(self) -> list[str]:
+        """Return the names of all attributes and currencies; see the port."""
+        price = select(func.jsonb_array_elements(variants.c.prices, type_=JSONB).label("price")).subquery()
+        named = union(
+            select(literal("attr.") + func.jsonb_object_keys(products.c.attributes)),
+            select(literal("variant.") + func.jsonb_object_keys(variants.c.attributes)),
+            select(literal("price.") + price.c.price["currency"].astext),
+        )
+        async with self._database.read() as connection:
+            return sorted((await connection.execute(named)).scalars())
 
 
 def _product(row: Sequence[Any]) -> ProductView:

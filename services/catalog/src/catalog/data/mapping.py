@@ -5,14 +5,16 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import registry, relationship
 
-from catalog.data.tables import categories, metadata, products, variants
+from catalog.data.tables import categories, imports, metadata, products, variants
 from catalog.domain.categories import Category
+from catalog.domain.imports import Import
 from catalog.domain.products import Product
 from catalog.domain.variants import Variant
 
 mapper = registry(metadata=metadata)
 
 mapper.map_imperatively(Category, categories)
+mapper.map_imperatively(Import, imports)
 mapper.map_imperatively(Variant, variants)
 
 mapper.map_imperatively(

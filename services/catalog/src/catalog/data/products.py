@@ -1,5 +1,8 @@
 """Products in PostgreSQL, to be changed within a unit of work."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select
@@ -31,9 +34,16 @@ class SqlProductRepository:
             raise ProductNotFoundError(product_id=str(product_id))
         return product
 
-    async def save(self, product: Product) -> None:
-        """Write the product and its offers; see the port."""
-        self._session.add(product)
+    async def find_by_slugs(self, slugs: Sequence[str]) -> list[Product]:
+        """Return those there are, locked in the order of their ids so that two imports never wait in a ring."""
+        found = await self._session.scalars(
+            select(Product).where(products.c.slug.in_(slugs)).order_by(products.c.id).with_for_update(of=products)
+        )
+        return list(found)
+
+    async def save(self, *changed: Product) -> None:
+        """Write the products and their offers; see the port."""
+        self._session.add_all(changed)
         try:
             await self._session.flush()
         except IntegrityError as error:
@@ -41,19 +51,15 @@ class SqlProductRepository:
             if refusal is None:
                 raise
             raise refusal from error
-        await self._session.execute(delete(offers_table).where(offers_table.c.product_id == product.id))
-        rows = [
-            {
-                "product_id": product.id,
-                "currency": each.currency,
-                "valid_from": each.valid_from,
-                "valid_until": each.valid_until,
-                "amount_minor": each.amount_minor,
-            }
-            for each in offers([variant.prices for variant in product.variants], product.changed_at)
-        ]
-        if rows:
+        ids = [product.id for product in changed]
+        await self._session.execute(delete(offers_table).where(offers_table.c.product_id.in_(ids)))
+        if rows := [row for product in changed for row in _offers(product)]:
             await self._session.execute(insert(offers_table), rows)
+
+
+def _offers(product: Product) -> list[dict[str, Any]]:
+    schedules = [variant.prices for variant in product.variants]
+    return [{"product_id": product.id, **asdict(each)} for each in offers(schedules, product.changed_at)]
 
 
 _REFUSALS = {"products_slug": SlugTakenError, "variants_pkey": SkuTakenError}

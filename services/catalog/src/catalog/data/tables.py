@@ -9,6 +9,8 @@ variants    up to a hundred rows per product                  until staff remove
 offers      what a product costs at the least through time,   until the product changes the next time, from which on
             one row per currency and stretch of time          stretches that are over are left out
 categories  a row per category                                until staff removes it
+imports,    an import, and what became of each of its lines   thirty days
+import_lines
 ==========  ================================================  ======================================================
 """
 
@@ -32,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from catalog.data.values import Images, Schedule
+from catalog.domain.imports import Outcome
 from catalog.domain.products import Status
 from catalog.domain.variants import TaxClass
 
@@ -49,6 +52,13 @@ _status = Enum(
 _tax_class = Enum(
     TaxClass,
     name="variants_tax_class",
+    native_enum=False,
+    create_constraint=True,
+    values_callable=lambda each: [str(value) for value in each],
+)
+_outcome = Enum(
+    Outcome,
+    name="import_lines_outcome",
     native_enum=False,
     create_constraint=True,
     values_callable=lambda each: [str(value) for value in each],
@@ -133,4 +143,31 @@ offers = Table(
     Column("valid_until", _instant),
     Column("amount_minor", BigInteger, nullable=False),
     Index("offers_amount", "currency", "amount_minor", "product_id"),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", _instant, nullable=False),
+    Column("finished_at", _instant),
+    *(Column(name, Integer, nullable=False) for name in ("lines", "created", "changed", "unchanged", "refused")),
+    Index("imports_started_at", "started_at"),
+)
+
+import_lines = Table(
+    "import_lines",
+    metadata,
+    Column(
+        "import_id",
+        Uuid,
+        ForeignKey("imports.id", name="import_lines_import_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", _outcome, nullable=False),
+    Column("slug", Text),
+    Column("code", Text),
+    Column("detail", Text),
 )

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.data.categories import SqlCategoryRepository
+from catalog.data.imports import SqlImportRepository
 from catalog.data.products import SqlProductRepository
 
 
@@ -11,4 +12,5 @@ class SqlUnitOfWork:
 
     def __init__(self, session: AsyncSession) -> None:
         self.products = SqlProductRepository(session)
+        self.imports = SqlImportRepository(session)
         self.categories = SqlCategoryRepository(session)

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from catalog.domain.categories import Category
+from catalog.domain.imports import Import, Outcome, Report
 from catalog.domain.listing import Facets, Found, Wanted
 from catalog.domain.products import Product, Status
 from catalog.domain.quotes import SkuView
@@ -23,12 +24,16 @@ class ProductRepository(Protocol):
         """
         ...
 
-    async def save(self, product: Product) -> None:
-        """Keep a product, new or changed, with what lists find it by.
+    async def find_by_slugs(self, slugs: Sequence[str]) -> list[Product]:
+        """Return those of the products that there are, whatever their status."""
+        ...
+
+    async def save(self, *changed: Product) -> None:
+        """Keep products, new or changed, with what lists find them by.
 
         Raises:
-            SlugTakenError: Another product has its slug.
-            SkuTakenError: Another product has one of its SKUs.
+            SlugTakenError: Another product has one's slug.
+            SkuTakenError: Another product has one of the SKUs.
         """
         ...
 
@@ -72,12 +77,36 @@ class CategoryRepository(Protocol):
         """
         ...
 
+    async def known(self, slugs: Sequence[str]) -> frozenset[str]:
+        """Return those of the categories that there are, and keep them from being removed until the unit ends."""
+        ...
+
     async def ensure(self, slugs: Sequence[str]) -> None:
         """Keep categories from being removed until the unit of work ends.
 
         Raises:
             UnknownCategoryError: One does not exist.
         """
+        ...
+
+
+class ImportRepository(Protocol):
+    """Imports and their reports. An import is nobody else's until the unit of work ends."""
+
+    async def add(self, started: Import) -> None:
+        """Keep a new one."""
+        ...
+
+    async def get(self, import_id: UUID) -> Import:
+        """Return the import.
+
+        Raises:
+            ImportNotFoundError: There is none with this id.
+        """
+        ...
+
+    async def report(self, import_id: UUID, reports: Sequence[Report]) -> None:
+        """Keep what became of lines."""
         ...
 
 
@@ -92,6 +121,11 @@ class UnitOfWork(Protocol):
     @property
     def categories(self) -> CategoryRepository:
         """The categories within this unit of work."""
+        ...
+
+    @property
+    def imports(self) -> ImportRepository:
+        """The imports within this unit of work."""
         ...
 
 
@@ -117,6 +151,10 @@ class ProductDirectory(Protocol):
         self, status: Status | None, *, after: tuple[UUID] | None, limit: int
     ) -> list[ProductView]:
         """Return a page of products, newest first; of all of them where no status is given."""
+        ...
+
+    async def find_columns(self) -> list[str]:
+        """Return what products and variants have beside their fields, such as ``attr.<name>``."""
         ...
 
 
@@ -145,4 +183,14 @@ class CategoryDirectory(Protocol):
 
     async def find_all(self, *, after: tuple[str] | None, limit: int) -> list[CategoryView]:
         """Return a page of categories by their slugs, one row longer than ``limit`` if another page follows."""
+        ...
+
+
+class ImportDirectory(Protocol):
+    """What became of imports: what is committed."""
+
+    async def find_lines(
+        self, import_id: UUID, outcome: Outcome | None, *, after: tuple[int] | None, limit: int
+    ) -> list[Report]:
+        """Return a page of an import's lines, one longer than ``limit`` if another page follows."""
         ...
