@@ -53,15 +53,16 @@ class Api:
         *,
         document: object = None,
         form: dict[str, str] | None = None,
+        content: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send one request, with a JSON ``document`` or a ``form``.
+        """Send one request, with a JSON ``document``, a ``form``, or ``content`` whose type the headers say.
 
         Raises:
             UnreachableError: There was no answer.
         """
         sent = dict(headers or {})
-        body = None
+        body = content
         if document is not None:
             body = json.dumps(document).encode()
             sent.setdefault("Content-Type", "application/json")

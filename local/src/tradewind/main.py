@@ -222,6 +222,49 @@ def doctor(checkout: Checkout, state_dir: Path | None) -> None:
         sys.exit(1)
 
 
+@cli.command(
+    "import",
+    epilog=_examples("import products spring.csv", "import products --demo", "import products big.jsonl --resume ID"),
+)
+@click.argument("what", type=click.Choice(["products"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@state_dir
+@click.option("--demo", "from_showroom", is_flag=True, help="Some hundred made-up products instead of a file.")
+@click.option("--resume", metavar="ID", help="Go on with an import that was cut short, with the same file.")
+@click.pass_obj
+def import_(
+    checkout: Checkout,
+    *,
+    what: str,  # noqa: ARG001 - the only kind there is yet
+    file: Path | None,
+    state_dir: Path | None,
+    from_showroom: bool,
+    resume: str | None,
+) -> None:
+    """Bring products into the catalogue, from a file.
+
+    A file whose name ends in .csv is CSV with a row per variant, any other is JSON lines. What is refused is shown and
+    keeps nothing else out; it ends with 1 then. To import a file again is safe.
+    """
+    from tradewind.accounts import access_token
+    from tradewind.importing import ProductImport, Source
+    from tradewind.session import Session
+
+    if (file is None) is not from_showroom:
+        raise click.UsageError("Name a file, or say --demo.")
+    session = Session.find(checkout, state_dir)
+    importing = ProductImport(session.api, lambda: access_token(session, admin=True), click.echo)
+    if file is None:
+        importing.make_categories()
+    source = Source.of_showroom() if file is None else Source.of_file(file)
+    import_id = resume or importing.start(source)
+    click.echo(f"Import {import_id} of {source.name}")
+    if importing.run(source, import_id)["refused"]:
+        for sentence in importing.refused(import_id):
+            click.echo(f"  {sentence}", err=True)
+        sys.exit(1)
+
+
 @cli.command()
 @state_dir
 @click.pass_obj

@@ -13,6 +13,8 @@ from tradewind.hints import Hints
 from tradewind.runs import Run
 from tradewind.supervisor import Kept
 
+_CATALOG = "catalog"
+
 
 class Screen:
     """Shows a run; with ``as_json`` one line of JSON when everything is ready, and the rest on standard error."""
@@ -57,6 +59,8 @@ class Screen:
             self._show("Token", token)
             self._show("Try", f'curl -sS -H "Authorization: Bearer $({token})" {url}/v1/customers/me')
             self._show("A story", hints.command("demo"))
+            if any(part.name == _CATALOG for part in run.parts):
+                self._show("A shop", hints.command("import products --demo"))
         self._show("Logs", hints.command("logs -f"))
         self._show("Parts", hints.command("status"))
         self.say("")

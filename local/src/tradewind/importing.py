@@ -1,0 +1,152 @@
+"""Files of products, sent to the catalogue piece by piece, so that a long one can be cut short and go on."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tradewind import showroom
+from tradewind.api import Answer, Api, UnreachableError
+from tradewind.errors import TradewindError
+
+_IMPORTS = "/v1/product-imports"
+_PIECE = 1000
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 1.0
+_MOST_SHOWN = 20
+_PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+Say = Callable[[str], None]
+
+
+class ImportCutShortError(TradewindError):
+    """The system went away in the middle; the sentence tells how to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Lines to import: without their line breaks, below ``header`` where there is one."""
+
+    name: str
+    media_type: str
+    lines: Iterable[str]
+    header: str | None = None
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Source":
+        """Read a file while it is sent: CSV by its name, anything else as JSON lines."""
+        if path.suffix.lower() != ".csv":
+            return cls(path.name, "application/jsonl", _lines(path, quoted=False))
+        lines = _lines(path, quoted=True)
+        return cls(path.name, "text/csv", lines, next(lines, "slug"))
+
+    @classmethod
+    def of_showroom(cls) -> "Source":
+        """Return the catalogue to try things with."""
+        return cls("showroom", "application/jsonl", (json.dumps(each) for each in showroom.products()))
+
+
+def _lines(path: Path, *, quoted: bool) -> Iterator[str]:
+    """Yield the lines that are not blank; a line break between quotes belongs to the line where they count."""
+    whole = ""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for line in file:
+            whole += line
+            if quoted and whole.count('"') % 2:
+                continue
+            if whole.strip():
+                yield whole.rstrip("\r\n")
+            whole = ""
+    if whole.strip():
+        yield whole
+
+
+class ProductImport:
+    """Brings products in through the gateway, as staff.
+
+    Args:
+        api: The gateway.
+        token: Returns an access token that is good for some minutes.
+        say: Shows a line.
+    """
+
+    def __init__(self, api: Api, token: Callable[[], str], say: Say) -> None:
+        self._api = api
+        self._new_token = token
+        self._token = token()
+        self._say = say
+
+    def make_categories(self) -> None:
+        """Have the showroom's categories; those that are there stay as they are."""
+        for slug, name, parent in showroom.CATEGORIES:
+            document = {"slug": slug, "name": name, "parent": parent}
+            self._send("POST", "/v1/categories", document=document).expect(HTTPStatus.CREATED, HTTPStatus.CONFLICT)
+
+    def start(self, source: Source) -> str:
+        """Begin an import; return its id."""
+        answer = self._send("POST", _IMPORTS, document={"name": source.name}).expect(HTTPStatus.CREATED)
+        return str(answer.body["id"])
+
+    def run(self, source: Source, import_id: str) -> dict[str, Any]:
+        """Send what the import does not have yet; return it as it is then.
+
+        Raises:
+            ImportCutShortError: The system is away for longer than a moment.
+        """
+        known = self._send("GET", f"{_IMPORTS}/{import_id}").expect(HTTPStatus.OK).body
+        after = int(known["lines"])
+        lines = islice(source.lines, after, None)
+        while True:
+            piece = list(islice(lines, _PIECE))
+            last = len(piece) < _PIECE
+            known = self._send_piece(source, import_id, after, piece, last=last)
+            after += len(piece)
+            self._say(f"  {after:>7} lines: {_counted(known)}")
+            if last:
+                return known
+
+    def refused(self, import_id: str) -> list[str]:
+        """Return why lines were refused, a sentence each, the first twenty."""
+        path = f"{_IMPORTS}/{import_id}/lines?outcome=refused&limit={_MOST_SHOWN}"
+        items = self._send("GET", path).expect(HTTPStatus.OK).body["items"]
+        return [f"line {each['line']} ({each['slug'] or '?'}): {each['detail']}" for each in items]
+
+    def _send_piece(
+        self, source: Source, import_id: str, after: int, piece: list[str], *, last: bool
+    ) -> dict[str, Any]:
+        header = [] if source.header is None else [source.header]
+        query = f"after={after}&last={'true' if last else 'false'}"
+        content = "\n".join([*header, *piece]).encode()
+        path = f"{_IMPORTS}/{import_id}/lines?{query}"
+        try:
+            answer = self._send("PUT", path, content=content, headers={"Content-Type": source.media_type})
+        except UnreachableError as error:
+            raise ImportCutShortError(f"{error} `--resume {import_id}` goes on after line {after}.") from error
+        document: dict[str, Any] = answer.expect(HTTPStatus.OK).body
+        return document
+
+    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+        """Send a request as staff, and again where that may help; all of them may be repeated."""
+        for attempt in range(_ATTEMPTS):
+            sent = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
+            try:
+                answer = self._api.send(method, path, headers=sent, **body)
+            except UnreachableError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                if answer.status == HTTPStatus.UNAUTHORIZED and attempt == 0:
+                    self._token = self._new_token()
+                    continue
+                if answer.status not in _PASSING:
+                    return answer
+            time.sleep(_PAUSE_SECONDS)
+        raise UnreachableError(f"{self._api.url} is away: it answers {answer.status}.")
+
+
+def _counted(known: dict[str, Any]) -> str:
+    return ", ".join(f"{known[name]} {name}" for name in ("created", "changed", "unchanged", "refused") if known[name])
