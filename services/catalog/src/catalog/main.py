@@ -7,6 +7,7 @@ from pydantic import Field
 
 from catalog import events
 from catalog.api import categories, imports, listing, products, records, skus
+from catalog.data.cached import CachedProducts
 from catalog.data.directory import SqlProductDirectory
 from catalog.data.imports import SqlImportDirectory, purge
 from catalog.data.listing import SqlProductListing
@@ -35,7 +36,11 @@ def build(settings: Settings) -> Service:
     service.use_broker(settings.broker)
     service.use_tokens(settings.tokens)
     service.app.state.units = SqlUnitOfWork
-    service.app.state.directory = SqlProductDirectory(database)
+    directory = SqlProductDirectory(database)
+    published = CachedProducts(directory)
+    database.after_commit.append(published.forget)
+    service.app.state.directory = directory
+    service.app.state.published = published
     service.app.state.listing = SqlProductListing(database)
     service.app.state.categories = SqlCategoryDirectory(database)
     service.app.state.imports = SqlImportDirectory(database)

@@ -8,7 +8,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from catalog.domain.importing import ImportService
-from catalog.domain.ports import CategoryDirectory, ImportDirectory, ProductDirectory, ProductListing, UnitOfWork
+from catalog.domain.ports import (
+    CategoryDirectory,
+    ImportDirectory,
+    ProductDirectory,
+    ProductListing,
+    PublishedProducts,
+    UnitOfWork,
+)
 from catalog.domain.services import CategoryService, ProductService
 from chassis.database import DatabaseDep, SessionDep
 from chassis.security import requires
@@ -20,6 +27,12 @@ Pricing = requires("catalog:price")
 async def directory(request: Request) -> ProductDirectory:
     """Return where to read."""
     found: ProductDirectory = request.app.state.directory
+    return found
+
+
+async def published(request: Request) -> PublishedProducts:
+    """Return where everybody reads products."""
+    found: PublishedProducts = request.app.state.published
     return found
 
 
@@ -71,6 +84,7 @@ async def import_directory(request: Request) -> ImportDirectory:
 Directory = Annotated[ProductDirectory, Depends(directory)]
 Now = Annotated[datetime, Depends(now)]
 Products = Annotated[ProductService, Depends(product_service)]
+Published = Annotated[PublishedProducts, Depends(published)]
 Listing = Annotated[ProductListing, Depends(listing)]
 CategoryTrees = Annotated[CategoryDirectory, Depends(category_directory)]
 Categories = Annotated[CategoryService, Depends(category_service)]

@@ -5,18 +5,17 @@ from uuid import UUID
 
 from fastapi import Path, Request, Response
 
-from catalog.api.deps import Directory, Now, Products, Staff
+from catalog.api.deps import Now, Products, Published, Staff
 from catalog.api.fields import Sku
 from catalog.api.schemas import PricesIn, ProductIn, ProductOut, ProductPatch, ProductRecordOut, VariantPut
 from catalog.domain.categories import UnknownCategoryError
-from catalog.domain.ports import ProductDirectory
+from catalog.domain.ports import PublishedProducts
 from catalog.domain.prices import PriceScheduleError
 from catalog.domain.products import (
     ProductIncompleteError,
     ProductNotFoundError,
     RepeatedSkuError,
     SlugTakenError,
-    Status,
     TooManyAttributesError,
     TooManyVariantsError,
 )
@@ -33,8 +32,8 @@ _LOCATION = "/v1/product-records/{id}"
 Reference = Annotated[str, Path(description="The product's id or its slug.", max_length=80)]
 
 
-async def found(reference: str, products: ProductDirectory) -> ProductView:
-    """Return the product with this id or slug, whatever its status.
+async def found(reference: str, products: PublishedProducts) -> ProductView:
+    """Return the product with this id or slug.
 
     Raises:
         ProductNotFoundError: There is none.
@@ -50,12 +49,10 @@ async def found(reference: str, products: ProductDirectory) -> ProductView:
 
 @router.get("/{reference}", response_model=ProductOut, responses=VERSIONED | responses(ProductNotFoundError))
 async def read_product(
-    reference: Reference, products: Directory, now: Now, request: Request, response: Response
+    reference: Reference, products: Published, now: Now, request: Request, response: Response
 ) -> ProductOut | Response:
     """Return a product that is sold, and what it costs now. Its address may hold the id or the slug."""
     product = await found(reference, products)
-    if product.status is not Status.PUBLISHED:
-        raise ProductNotFoundError
     return unless_known(request, response, product.edition(now)) or ProductOut.at(product, now)
 
 

@@ -52,9 +52,16 @@ class SqlProductRepository:
                 raise
             raise refusal from error
         ids = [product.id for product in changed]
+        self._session.info.setdefault(_CHANGED, set()).update(ids)
         await self._session.execute(delete(offers_table).where(offers_table.c.product_id.in_(ids)))
         if rows := [row for product in changed for row in _offers(product)]:
             await self._session.execute(insert(offers_table), rows)
+
+
+def changed_in(session: AsyncSession) -> set[UUID]:
+    """Return the ids of the products that a session has saved."""
+    found: set[UUID] = session.info.get(_CHANGED, set())
+    return found
 
 
 def _offers(product: Product) -> list[dict[str, Any]]:
@@ -62,4 +69,5 @@ def _offers(product: Product) -> list[dict[str, Any]]:
     return [{"product_id": product.id, **asdict(each)} for each in offers(schedules, product.changed_at)]
 
 
+_CHANGED = "changed products"
 _REFUSALS = {"products_slug": SlugTakenError, "variants_pkey": SkuTakenError}

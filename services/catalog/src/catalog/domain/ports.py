@@ -158,6 +158,18 @@ class ProductDirectory(Protocol):
         ...
 
 
+class PublishedProducts(Protocol):
+    """Products as everybody reads them; what somebody else has just changed may come a moment late."""
+
+    async def find(self, product_id: UUID) -> ProductView | None:
+        """Return the product if it is published, or None."""
+        ...
+
+    async def find_by_slug(self, slug: str) -> ProductView | None:
+        """Return the product if it is published, or None."""
+        ...
+
+
 After = tuple[int | str | datetime, UUID] | None
 """The key and the id of the last entry of the page before; None for the first page."""
 
