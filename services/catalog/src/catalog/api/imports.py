@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from prometheus_client import Counter
 
 from catalog.api.deps import Directory, Importing, ImportReports, Staff
 from catalog.api.export import csv_lines, json_lines
@@ -24,6 +25,7 @@ from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_nex
 from chassis.problems import UnsupportedMediaTypeError, responses
 from chassis.routing import Router
 
+_lines = Counter("tradewind_catalog_imported_lines_total", "Lines of imports, by what became of them.", ("outcome",))
 router = Router(tags=["bulk"], dependencies=[Staff])
 
 CSV, JSON_LINES = "text/csv", "application/jsonl"
@@ -81,9 +83,12 @@ async def send_lines(
     they arrive, some hundred at a time; what is refused is in the report, and keeps no other line from being imported.
     After a broken connection, `lines` of the import says where to go on.
     """
-    await imports.follow(import_id, after)
+    before = await imports.follow(import_id, after)
     async for piece in pieces(request.stream(), is_csv=csv, after=after):
-        await imports.bring_in(import_id, piece)
+        known = await imports.bring_in(import_id, piece)
+        for outcome in Outcome:
+            _lines.labels(outcome).inc(max(0, getattr(known, outcome) - getattr(before, outcome)))
+        before = known
     return await (imports.finish(import_id) if last else imports.get(import_id))
 
 

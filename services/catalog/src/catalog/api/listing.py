@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
+from prometheus_client import Counter
 from pydantic import Field, StringConstraints
 
 from catalog.api.deps import Listing, Now
@@ -18,6 +19,9 @@ from chassis.pagination import MalformedCursorError, PageParams, Paging, cut, li
 from chassis.problems import responses
 from chassis.routing import Router
 
+_searches = Counter(
+    "tradewind_catalog_searches_total", "Searches for words, by what they found.", ("matching", "outcome")
+)
 router = Router(prefix="/v1/products", tags=["products"])
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -95,6 +99,8 @@ async def list_products(
     such as `attr.colour=blue`; repeated, either value will do.
     """
     found = await products.search(wanted, now, after=place(wanted.order, paging), limit=paging.limit)
+    if wanted.words:
+        _searches.labels(found.matching, "found" if found.entries else "nothing").inc()
     page, next_cursor = cut(found.entries, paging.limit, key=lambda entry: (entry.key, entry.id))
     link_next(request, response, next_cursor)
     return ProductPage(
