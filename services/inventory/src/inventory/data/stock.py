@@ -1,0 +1,71 @@
+"""Stock and warehouses in PostgreSQL, within a unit of work; ``booking`` changes what is decided here."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import case, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.database import violated_constraint
+from inventory.data.tables import stock, warehouses
+from inventory.domain.stock import Adjustment, Level, Move
+from inventory.domain.warehouses import Warehouse, WarehouseNotFoundError
+
+_ENTER = text(
+    """
+    INSERT INTO stock (sku, warehouse, on_hand, reserved)
+    SELECT sku, warehouse, 0, 0
+    FROM unnest(CAST(:skus AS text[]), CAST(:warehouses AS text[])) AS entered (sku, warehouse)
+    ORDER BY sku, warehouse
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+class SqlStockRepository:
+    """The ``StockRepository`` of one session."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_levels(self, skus: Collection[str], *, locked: bool) -> Sequence[Level]:
+        """Return what there is; see the port. Locks are taken in the order of the keys, as everywhere."""
+        levels = select(stock.c.sku, stock.c.warehouse, stock.c.on_hand, stock.c.reserved)
+        levels = levels.where(stock.c.sku.in_(skus))
+        if locked:
+            levels = levels.order_by(stock.c.sku, stock.c.warehouse).with_for_update()
+        found = [Level._make(row) for row in await self._session.execute(levels)]
+        if len({level.warehouse for level in found}) <= 1:
+            return found
+        rank = {row.code: (row.priority, row.code) for row in await self._session.execute(select(warehouses))}
+        return sorted(found, key=lambda level: rank[level.warehouse])
+
+    async def adjust(self, entries: Sequence[Adjustment]) -> None:
+        """Have entries booked at the end; see the port. What was never in stock is entered with nothing first."""
+        keys = {(entry.sku, entry.warehouse) for entry in entries}
+        values = {"skus": [sku for sku, _ in keys], "warehouses": [warehouse for _, warehouse in keys]}
+        try:
+            await self._session.execute(_ENTER, values)
+        except IntegrityError as error:
+            if violated_constraint(error) == "stock_warehouse":
+                raise WarehouseNotFoundError from error
+            raise
+        moves = self._session.info.setdefault("moves", [])
+        moves += [Move(entry.sku, entry.warehouse, entry=entry) for entry in entries]
+
+
+class SqlWarehouseRepository:
+    """The ``WarehouseRepository`` of one session."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def put(self, warehouse: Warehouse) -> bool:
+        """Make a warehouse this; see the port."""
+        values = warehouse._asdict()
+        # The version of a row that was just inserted has no deleter.
+        new = case((text("xmax = 0"), True), else_=False)
+        put = insert(warehouses).values(values).on_conflict_do_update(index_elements=["code"], set_=values)
+        made: bool = (await self._session.execute(put.returning(new))).scalar_one()
+        return made

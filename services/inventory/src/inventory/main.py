@@ -1,0 +1,35 @@
+"""Puts the service together: the only place that reads settings and knows every layer."""
+
+from chassis.app import Service
+from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
+from inventory import events
+from inventory.api import reservations, stock, warehouses
+from inventory.data.booking import Bookkeeper
+from inventory.data.directory import SqlStockDirectory
+from inventory.data.units import SqlUnitOfWork, SqlUnits
+from inventory.domain.services import ReservationService
+from inventory.workers.expiry import EXPIRY_SECONDS, Expiry
+
+
+class Settings(ServiceSettings):
+    """What inventory needs beyond what every service has."""
+
+    database: DatabaseSettings
+    broker: BrokerSettings
+    tokens: TokenSettings
+
+
+def build(settings: Settings) -> Service:
+    """Build the service; nothing is opened yet."""
+    service = Service(settings, name="inventory")
+    database = service.use_database(settings.database, publish=events.publish)
+    # After the outbox has written: stock is locked last.
+    database.before_commit.append(Bookkeeper())
+    service.use_broker(settings.broker)
+    service.use_tokens(settings.tokens)
+    service.app.state.within = SqlUnitOfWork
+    service.app.state.directory = SqlStockDirectory(database)
+    service.app.state.units = SqlUnits(database)
+    service.every("expiry", EXPIRY_SECONDS, Expiry(ReservationService(service.app.state.units, service.clock)))
+    service.include(reservations.router, stock.router, warehouses.router)
+    return service
