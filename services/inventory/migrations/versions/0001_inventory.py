@@ -50,7 +50,6 @@ def create_stock() -> None:
         sa.Column("actor", sa.Text),
         sa.Column("order_id", sa.Uuid),
         sa.Column("created_at", INSTANT, nullable=False),
-        sa.ForeignKeyConstraint(["sku", "warehouse"], ["stock.sku", "stock.warehouse"], name="adjustments_stock"),
         sa.CheckConstraint("quantity <> 0", name="adjustments_quantity"),
         sa.CheckConstraint(f"reason IN ({REASONS})", name="adjustments_reason"),
     )

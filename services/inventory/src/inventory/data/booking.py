@@ -35,7 +35,7 @@ _MOVE = text(
             stock.on_hand + wanted.on_hand AS on_hand, stock.reserved + wanted.reserved AS reserved
         FROM stock JOIN wanted USING (sku, warehouse)
         ORDER BY sku, warehouse
-        FOR UPDATE OF stock
+        FOR NO KEY UPDATE OF stock
     )
     UPDATE stock SET on_hand = locked.on_hand, reserved = locked.reserved
     FROM locked

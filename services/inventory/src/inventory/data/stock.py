@@ -34,7 +34,7 @@ class SqlStockRepository:
         levels = select(stock.c.sku, stock.c.warehouse, stock.c.on_hand, stock.c.reserved)
         levels = levels.where(stock.c.sku.in_(skus))
         if locked:
-            levels = levels.order_by(stock.c.sku, stock.c.warehouse).with_for_update()
+            levels = levels.order_by(stock.c.sku, stock.c.warehouse).with_for_update(key_share=True)
         found = [Level._make(row) for row in await self._session.execute(levels)]
         if len({level.warehouse for level in found}) <= 1:
             return found
