@@ -1,5 +1,6 @@
 """What is held beyond its time is given back, whoever else is about."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,9 @@ from chassis.ids import uuid7
 from chassis.tables import outbox
 from chassis.testing import FakeClock
 from inventory.data.directory import SqlStockDirectory
-from inventory.data.units import SqlUnits
-from inventory.domain.events import Pieces
 from inventory.domain.ports import StockFilter
 from inventory.domain.reservations import State
-from inventory.domain.services import ReservationService, StockService
-from inventory.domain.stock import Reason
+from inventory.domain.services import ReservationService
 from inventory.workers.expiry import Expiry
 
 pytestmark = pytest.mark.anyio
@@ -23,16 +21,9 @@ pytestmark = pytest.mark.anyio
 LIFETIME = timedelta(minutes=15)
 
 
-@pytest.fixture
-def units(database: Database) -> SqlUnits:
-    return SqlUnits(database)
-
-
-@pytest.fixture
-async def reservations(units: SqlUnits, clock: FakeClock) -> ReservationService:
-    async with units() as uow:
-        await StockService(uow, clock).adjust(Pieces("A", "main", 1000), Reason.RECEIVED, note=None, actor="staff")
-    return ReservationService(units, clock)
+@pytest.fixture(autouse=True)
+async def stocked(receive: Callable[..., Awaitable[None]]) -> None:
+    await receive(A=1000)
 
 
 async def reserved(database: Database) -> int:
