@@ -35,6 +35,8 @@ def create_stock() -> None:
         sa.Column("warehouse", sa.Text, sa.ForeignKey("warehouses.code", name="stock_warehouse"), primary_key=True),
         sa.Column("on_hand", sa.BigInteger, nullable=False),
         sa.Column("reserved", sa.BigInteger, nullable=False),
+        sa.Column("low_at", sa.BigInteger),
+        sa.Column("version", sa.BigInteger, nullable=False),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="stock_reserved"),
     )
     # Rows are changed again and again: a page with room takes the new version without a change of the index.
@@ -49,13 +51,24 @@ def create_stock() -> None:
         sa.Column("note", sa.Text),
         sa.Column("actor", sa.Text),
         sa.Column("order_id", sa.Uuid),
+        sa.Column("intake_id", sa.Uuid),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.CheckConstraint("quantity <> 0", name="adjustments_quantity"),
         sa.CheckConstraint(f"reason IN ({REASONS})", name="adjustments_reason"),
     )
     op.create_index("adjustments_sku", "adjustments", ["sku", "warehouse", "id"])
-    op.create_index(
-        "adjustments_order_id", "adjustments", ["order_id"], postgresql_where=sa.text("order_id IS NOT NULL")
+    for column in ("order_id", "intake_id"):
+        given = sa.text(f"{column} IS NOT NULL")
+        op.create_index(f"adjustments_{column}", "adjustments", [column, "id"], postgresql_where=given)
+    op.create_table(
+        "intakes",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("warehouse", sa.Text, sa.ForeignKey("warehouses.code", name="intakes_warehouse"), nullable=False),
+        sa.Column("reference", sa.Text),
+        sa.Column("lines", sa.Integer, nullable=False),
+        sa.Column("pieces", sa.BigInteger, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
     )
 
 
@@ -99,6 +112,7 @@ def create_reservations() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
     )
+    op.create_index("reservation_transitions_at", "reservation_transitions", ["at"])
 
 
 def _order_id(table: str) -> "sa.Column[UUID]":
@@ -112,6 +126,7 @@ def downgrade() -> None:
         "reservation_returns",
         "reservation_lines",
         "reservations",
+        "intakes",
         "adjustments",
         "stock",
         "warehouses",

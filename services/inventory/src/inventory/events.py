@@ -73,13 +73,37 @@ class StockReturned(EventData):
     returned_at: datetime
 
 
-PUBLISHED = (StockReserved, StockReleased, StockCommitted, StockReturned)
+class StockLow(EventData):
+    """What is available of a SKU in a warehouse has come down to its low mark, or below."""
+
+    name: ClassVar[str] = "stock-low"
+
+    sku: str
+    warehouse: str
+    available: int
+    low_at: int
+    noticed_at: datetime
+
+
+PUBLISHED = (StockReserved, StockReleased, StockCommitted, StockReturned, StockLow)
 """Everything this service tells; the JSON Schemas are checked in under ``events``."""
 
 
 def publish(event: ReservationEvent) -> Message:
     """Return what is told of a domain event; all of a reservation's are told."""
     return Message(_data(event), subject=str(event.order_id), sequence=event.version)
+
+
+def publish_low(event: happened.StockLow) -> Message:
+    """Return what is told of stock that is low; the aggregate is the SKU in its warehouse."""
+    data = StockLow(
+        sku=event.sku,
+        warehouse=event.warehouse,
+        available=event.available,
+        low_at=event.low_at,
+        noticed_at=event.noticed_at,
+    )
+    return Message(data, subject=f"{event.warehouse}/{event.sku}", sequence=event.version)
 
 
 def _data(event: ReservationEvent) -> EventData:

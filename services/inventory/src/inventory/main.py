@@ -9,6 +9,7 @@ from inventory.data.directory import SqlStockDirectory
 from inventory.data.units import SqlUnitOfWork, SqlUnits
 from inventory.domain.services import ReservationService
 from inventory.workers.expiry import EXPIRY_SECONDS, Expiry
+from inventory.workers.retention import RETENTION_SECONDS, Retention
 
 
 class Settings(ServiceSettings):
@@ -24,12 +25,14 @@ def build(settings: Settings) -> Service:
     service = Service(settings, name="inventory")
     database = service.use_database(settings.database, publish=events.publish)
     # After the outbox has written: stock is locked last.
-    database.before_commit.append(Bookkeeper())
+    database.before_commit.append(Bookkeeper(service.app.state.outbox, service.clock))
     service.use_broker(settings.broker)
     service.use_tokens(settings.tokens)
     service.app.state.within = SqlUnitOfWork
     service.app.state.directory = SqlStockDirectory(database)
     service.app.state.units = SqlUnits(database)
-    service.every("expiry", EXPIRY_SECONDS, Expiry(ReservationService(service.app.state.units, service.clock)))
+    jobs = ReservationService(service.app.state.units, service.clock)
+    service.every("expiry", EXPIRY_SECONDS, Expiry(jobs))
+    service.every("inventory-retention", RETENTION_SECONDS, Retention(jobs))
     service.include(reservations.router, stock.router, warehouses.router)
     return service

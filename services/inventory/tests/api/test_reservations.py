@@ -1,15 +1,16 @@
 """Reservations, as the orders service meets them."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import AsyncClient, Response
 from sqlalchemy import select
 
 from chassis.app import Service
+from chassis.cursors import encode
 from chassis.database import Database
 from chassis.ids import uuid7
 from chassis.tables import outbox
@@ -343,3 +344,65 @@ async def test_what_is_not_acceptable_is_named(step: Step, body: dict[str, Any],
     answer = await step(body=body)
     assert answer.status_code == 422
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+async def test_reservations_are_listed_as_they_stood(
+    client: AsyncClient, as_orders: dict[str, str], stocked: Stocked, step: Step, clock: FakeClock
+) -> None:
+    sku = await stocked(50)
+    orders = [str(uuid7()) for _ in range(4)]
+    sold, expiring, released, later = orders
+
+    async def stood(at: datetime) -> dict[str, tuple[str, int]]:
+        found = {}
+        # Ids grow with time, so that a cursor can be made up that leaves out what other tests have reserved.
+        url = f"/v1/reservations?as_of={at:%Y-%m-%dT%H:%M:%SZ}&limit=2&cursor={encode((before,))}"
+        while url:
+            answer = await client.get(url, headers=as_orders)
+            assert answer.status_code == 200, answer.text
+            for each in answer.json()["items"]:
+                found[each["order_id"]] = each["state"], sum(line["returned"] for line in each["lines"])
+            url = answer.links["next"]["url"] if answer.json()["next_cursor"] else ""
+        return found
+
+    before = UUID(int=UUID(sold).int - 1)
+    instants = [clock.now()]
+    for order in (sold, expiring, released):
+        await step(body=wanting(**{sku: 3}), order=order)
+    for path, order in (("/pin", sold), ("/release", released)):
+        clock.advance(minutes=1)
+        await step(path, order=order)
+        instants.append(clock.now())
+    clock.advance(hours=1)
+    await step("/commitment", order=sold)
+    instants.append(clock.now())
+    clock.advance(minutes=1)
+    await step(f"/returns/{uuid4()}", wanting(**{sku: 2}), order=sold)
+    await step(body=wanting(**{sku: 1}), order=later)
+    instants.append(clock.now())
+
+    held, pinned, gone = ("held", 0), ("pinned", 0), ("released", 0)
+    assert await stood(instants[0] - timedelta(seconds=1)) == {}
+    assert await stood(instants[0]) == {sold: held, expiring: held, released: held}
+    assert await stood(instants[1]) == {sold: pinned, expiring: held, released: held}
+    assert await stood(instants[2]) == {sold: pinned, expiring: held, released: gone}
+    assert await stood(instants[3]) == {sold: ("committed", 0), expiring: ("expired", 0), released: gone}
+    assert await stood(instants[4]) == {
+        sold: ("committed", 2),
+        expiring: ("expired", 0),
+        released: gone,
+        later: held,
+    }
+
+
+async def test_history_goes_back_four_hundred_days(
+    client: AsyncClient, as_orders: dict[str, str], as_customer: dict[str, str], clock: FakeClock
+) -> None:
+    async def asked(as_of: datetime, headers: dict[str, str]) -> Response:
+        return await client.get("/v1/reservations", params={"as_of": as_of.isoformat()}, headers=headers)
+
+    first = clock.now() - timedelta(days=400)
+    assert (await asked(first, as_orders)).status_code == 200
+    assert refused(await asked(first - timedelta(seconds=1), as_orders)) == (422, "history-forgotten")
+    assert refused(await asked(first, as_customer)) == (403, "insufficient-scope")
+    assert (await client.get("/v1/reservations", headers=as_orders)).status_code == 422

@@ -6,8 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import AsyncClient, Response
+from sqlalchemy import select
 
+from chassis.app import Service
+from chassis.database import Database
 from chassis.ids import uuid7
+from chassis.tables import outbox
 
 pytestmark = pytest.mark.anyio
 
@@ -163,6 +167,8 @@ async def test_warehouse_is_made_and_changed(client: AsyncClient, as_staff: dict
         ("GET", "/v1/stock", None),
         ("GET", LEDGER, None),
         ("POST", LEDGER, adjustment("A", 1)),
+        ("POST", "/v1/stock-intakes", {"lines": [{"sku": "A", "quantity": 1}]}),
+        ("PUT", "/v1/stock/main/A/low-mark", {"low_at": 1}),
         ("GET", "/v1/warehouses", None),
         ("PUT", "/v1/warehouses/main", {"name": "Main warehouse"}),
     ],
@@ -205,3 +211,76 @@ async def test_what_is_not_acceptable_is_named(
     answer = await client.post(LEDGER, json=adjustment("A", 1) | change, headers=with_key(as_staff))
     assert answer.status_code == 422
     assert [each["pointer"] for each in answer.json()["errors"]] == [f"/body/{name}" for name in change]
+
+
+async def told_low(service: Service, sku: str) -> list[tuple[int, Any]]:
+    database: Database = service.app.state.database
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(outbox).where(outbox.c.subject == f"main/{sku}").order_by(outbox.c.position)
+        )
+        return [(row.data["available"], row.data["low_at"]) for row in rows]
+
+
+async def test_stock_that_comes_down_to_its_mark_is_told_once_each_time(
+    service: Service, client: AsyncClient, as_staff: dict[str, str], as_orders: dict[str, str], stocked: Stocked
+) -> None:
+    sku = await stocked(6)
+    marked = await client.put(f"/v1/stock/main/{sku}/low-mark", json={"low_at": 3}, headers=as_staff)
+    assert (marked.status_code, marked.json()["low_at"]) == (200, 3)
+
+    async def sell(quantity: int) -> str:
+        order = str(uuid7())
+        body = {"lines": [{"sku": sku, "quantity": quantity}]}
+        answer = await client.put(f"/v1/reservations/{order}", json=body, headers=as_orders)
+        assert answer.status_code == 201
+        return order
+
+    await sell(2)
+    assert await told_low(service, sku) == []
+    last = await sell(1)
+    await sell(1)
+    assert await told_low(service, sku) == [(3, 3)]
+    await client.put(f"/v1/reservations/{last}/commitment", headers=as_orders)
+    assert await told_low(service, sku) == [(3, 3)]
+    await stocked(2, sku=sku)
+    await sell(4)
+    assert await told_low(service, sku) == [(3, 3), (0, 3)]
+    low = await client.get("/v1/stock", params={"sku": sku, "low": True}, headers=as_staff)
+    assert [row["sku"] for row in low.json()["items"]] == [sku]
+    await client.put(f"/v1/stock/main/{sku}/low-mark", json={"low_at": None}, headers=as_staff)
+    low = await client.get("/v1/stock", params={"sku": sku, "low": True}, headers=as_staff)
+    assert low.json()["items"] == []
+
+
+async def test_stock_that_never_was_has_no_mark(client: AsyncClient, as_staff: dict[str, str]) -> None:
+    answer = await client.put(f"/v1/stock/main/{new_sku()}/low-mark", json={"low_at": 3}, headers=as_staff)
+    assert refused(answer) == (404, "stock-not-found")
+
+
+async def test_delivery_is_received_as_a_whole_and_once(
+    client: AsyncClient, as_staff: dict[str, str], staff: UUID
+) -> None:
+    skus = sorted(new_sku() for _ in range(1000))
+    lines = [{"sku": sku, "quantity": number + 1} for number, sku in enumerate(skus)]
+    headers = with_key(as_staff)
+    body = {"reference": "Delivery note 7", "lines": lines}
+    first = await client.post("/v1/stock-intakes", json=body, headers=headers)
+    assert first.status_code == 201
+    expected = {"warehouse": "main", "reference": "Delivery note 7", "lines": 1000, "pieces": 500_500}
+    assert first.json().items() >= (expected | {"actor": str(staff)}).items()
+    again = await client.post("/v1/stock-intakes", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert (await client.get(first.headers["location"], headers=as_staff)).json() == first.json()
+    query: dict[str, Any] = {"intake_id": first.json()["id"], "limit": 100}
+    entries = (await client.get(LEDGER, params=query, headers=as_staff)).json()["items"]
+    assert [each["sku"] for each in entries] == skus[:-101:-1]
+    [row] = (await client.get("/v1/stock", params={"sku": skus[6]}, headers=as_staff)).json()["items"]
+    assert (row["on_hand"], row["reserved"]) == (7, 0)
+
+
+async def test_delivery_to_nowhere_is_refused(client: AsyncClient, as_staff: dict[str, str]) -> None:
+    body = {"warehouse": f"w-{uuid4().hex[:8]}", "lines": [{"sku": new_sku(), "quantity": 1}]}
+    answer = await client.post("/v1/stock-intakes", json=body, headers=with_key(as_staff))
+    assert refused(answer) == (404, "warehouse-not-found")
+    assert refused(await client.get(f"/v1/stock-intakes/{uuid4()}", headers=as_staff)) == (404, "intake-not-found")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from sqlalchemy import text
 
+from chassis.clock import Clock
 from chassis.database import Database
 from chassis.outbox import Writer
 from chassis.settings import DatabaseSettings
@@ -34,16 +35,16 @@ WHAT_ALWAYS_HOLDS = text(
 )
 
 
-def connected(settings: DatabaseSettings) -> Database:
+def connected(settings: DatabaseSettings, clock: Clock) -> Database:
     """Return the database as the service has it, with connections for many at once."""
     writer = Writer(service="inventory", publish=events.publish)
     wide = settings.model_copy(update={"pool_size": 20})
-    return Database(wide, service="inventory", before_commit=[writer, Bookkeeper()])
+    return Database(wide, service="inventory", before_commit=[writer, Bookkeeper(writer, clock)])
 
 
 @pytest.fixture
-async def database(database_settings: DatabaseSettings) -> AsyncIterator[Database]:
-    database = connected(database_settings)
+async def database(database_settings: DatabaseSettings, clock: FakeClock) -> AsyncIterator[Database]:
+    database = connected(database_settings, clock)
     async with database.lifespan():
         yield database
 

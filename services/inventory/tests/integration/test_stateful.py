@@ -30,7 +30,9 @@ from inventory.domain.services import ReservationService, StockService
 from inventory.domain.stock import Reason, StockShortError
 from inventory.domain.warehouses import Warehouse
 
-EVERYTHING = "stock, adjustments, reservations, reservation_lines, reservation_returns, reservation_transitions, outbox"
+EVERYTHING = (
+    "stock, adjustments, reservations, reservation_lines, reservation_returns, reservation_transitions, intakes, outbox"
+)
 SKUS, WAREHOUSES = ("A", "B"), ("main", "east")
 ORDERS, RETURNS = range(4), range(2)
 
@@ -273,7 +275,7 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture
 def database(database_settings: DatabaseSettings, runner: asyncio.Runner) -> Iterator[Database]:
     writer = Writer(service="inventory", publish=events.publish)
-    database = Database(database_settings, service="inventory", before_commit=[writer, Bookkeeper()])
+    database = Database(database_settings, service="inventory", before_commit=[writer, Bookkeeper(writer, FakeClock())])
     opened = database.lifespan()
     runner.run(opened.__aenter__())
     yield database

@@ -3,16 +3,21 @@
 Every step is a PUT that may be repeated for ever: it happens once, and answers how the reservation stands now.
 """
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+from prometheus_client import Counter
 
+from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
 from inventory.api.deps import Directory, Reading, ReservationServiceDep, Reserving
+from inventory.api.fields import Instant
 from inventory.api.schemas import ReservationIn, ReservationOut, ReturnIn
 from inventory.domain.reservations import (
+    HISTORY,
+    HistoryForgottenError,
     ReservationCommittedError,
     ReservationDiffersError,
     ReservationNotCommittedError,
@@ -27,6 +32,7 @@ from inventory.domain.views import ReservationView
 
 router = Router(prefix="/v1/reservations", tags=["reservations"])
 
+_shortages = Counter("tradewind_inventory_shortages_total", "Orders that wanted more than there was.")
 _ALSO_NEW: dict[int | str, dict[str, Any]] = {201: {"model": ReservationOut, "description": "It is new"}}
 
 
@@ -40,7 +46,11 @@ async def reserve(
     order_id: UUID, body: ReservationIn, reservations: ReservationServiceDep, response: Response
 ) -> ReservationView:
     """Hold stock for an order: all lines or none. Where there is not enough, it may be asked again later."""
-    return _shown(await reservations.reserve(order_id, body.quantities, body.lifetime), response)
+    try:
+        return _shown(await reservations.reserve(order_id, body.quantities, body.lifetime), response)
+    except InsufficientStockError:
+        _shortages.inc()
+        raise
 
 
 @router.put(
@@ -88,6 +98,23 @@ async def take_back(
 ) -> ReservationView:
     """Let some of what the order took come back, to the warehouses it came from."""
     return _shown(await reservations.take_back(order_id, return_id, body.quantities), response)
+
+
+@router.get("", dependencies=[Reading], responses=responses(MalformedCursorError, HistoryForgottenError))
+async def list_reservations(
+    as_of: Annotated[Instant, Query(description="Give a few seconds to what is under way.")],
+    paging: Paging,
+    stock: Directory,
+    request: Request,
+    response: Response,
+) -> Page[ReservationOut]:
+    """List reservations as they stood at an instant, by order; whatever has happened since makes no difference."""
+    if as_of < request.app.state.service.clock.now() - HISTORY:
+        raise HistoryForgottenError(f"It goes back {HISTORY.days} days.", days=HISTORY.days)
+    rows = await stock.find_reservations(as_of, after=paging.after(UUID), limit=paging.limit)
+    page, next_cursor = cut(rows, paging.limit, key=lambda row: (row.order_id,))
+    link_next(request, response, next_cursor)
+    return Page(items=[ReservationOut.model_validate(each) for each in page], next_cursor=next_cursor)
 
 
 @router.get(

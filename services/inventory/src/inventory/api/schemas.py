@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from inventory.api.fields import Change, Distinct, Quantity, Sku, Text, WarehouseCode
+from inventory.api.fields import Change, Distinct, Quantity, Received, Sku, Text, WarehouseCode
 from inventory.domain.events import Pieces
 from inventory.domain.reservations import State
 from inventory.domain.stock import Reason
@@ -110,6 +110,44 @@ class AdjustmentIn(_In):
         return Pieces(self.sku, self.warehouse, self.quantity)
 
 
+class ReceivedIn(_In):
+    """So many pieces of a SKU that came."""
+
+    sku: Sku
+    quantity: Received
+
+
+class IntakeIn(_In):
+    """A delivery: all of it is received, or nothing."""
+
+    warehouse: WarehouseCode = DEFAULT
+    reference: Text | None = None
+    lines: Annotated[list[ReceivedIn], Field(min_length=1, max_length=1000), Distinct]
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """How much of each SKU."""
+        return {line.sku: line.quantity for line in self.lines}
+
+
+class IntakeOut(_Out):
+    """A delivery as a whole; `GET /v1/stock-adjustments?intake_id=` lists its lines."""
+
+    id: UUID
+    warehouse: str
+    reference: str | None
+    lines: int
+    pieces: int
+    actor: str
+    created_at: datetime
+
+
+class LowMarkIn(_In):
+    """At how many available pieces the stock counts as low; null for never."""
+
+    low_at: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None
+
+
 class AdjustmentOut(_Out):
     """An entry of the ledger. ``actor`` is the account that made it, ``order_id`` the order that did."""
 
@@ -121,16 +159,18 @@ class AdjustmentOut(_Out):
     note: str | None
     actor: str | None
     order_id: UUID | None
+    intake_id: UUID | None
     created_at: datetime
 
 
 class StockOut(_Out):
-    """How much of a SKU lies in a warehouse (``on_hand``), and how much of that is promised to orders."""
+    """How much of a SKU lies in a warehouse (``on_hand``), how much of that is promised, and what counts as low."""
 
     sku: str
     warehouse: str
     on_hand: int
     reserved: int
+    low_at: int | None
 
 
 class AvailabilityOut(_Out):

@@ -6,23 +6,39 @@ changes either all of them or none.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import driver
+from chassis.clock import Clock
+from chassis.outbox import Writer, record
+from inventory.domain.events import StockLow
 from inventory.domain.reservations import Reservation, Transition
 from inventory.domain.stock import Adjustment, Move, StockShortError
+from inventory.events import publish_low
 
 Item = TypeVar("Item")
+Totals = dict[tuple[str, str], tuple[int, int]]
+"""By SKU and warehouse: by how much what is on hand changes, and what is reserved."""
+
+_bookings = Counter(
+    "tradewind_inventory_bookings_total",
+    "Changes of stock at the end of a unit of work: booked, or short because others were faster.",
+    ("outcome",),
+)
+_steps = Counter(
+    "tradewind_inventory_reservation_steps_total", "Steps that reservations took, by where they led.", ("state",)
+)
 
 _INSERT_TRANSITION = """
     INSERT INTO reservation_transitions (order_id, version, state, at) VALUES ($1, $2, $3, $4)
 """
 _INSERT_ADJUSTMENT = """
-    INSERT INTO adjustments (id, sku, warehouse, quantity, reason, note, actor, order_id, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    INSERT INTO adjustments (id, sku, warehouse, quantity, reason, note, actor, order_id, intake_id, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _MOVE = text(
     """
@@ -37,10 +53,11 @@ _MOVE = text(
         ORDER BY sku, warehouse
         FOR NO KEY UPDATE OF stock
     )
-    UPDATE stock SET on_hand = locked.on_hand, reserved = locked.reserved
+    UPDATE stock SET on_hand = locked.on_hand, reserved = locked.reserved, version = stock.version + 1
     FROM locked
     WHERE stock.sku = locked.sku AND stock.warehouse = locked.warehouse
         AND (SELECT count(*) = :count AND bool_and(0 <= reserved AND reserved <= on_hand) FROM locked)
+    RETURNING stock.sku, stock.warehouse, stock.version, stock.on_hand - stock.reserved AS available, stock.low_at
     """
 )
 
@@ -48,12 +65,21 @@ _MOVE = text(
 class Bookkeeper:
     """A ``before_commit`` hook, to be called after the outbox's: books the moves and steps of a session's reservations.
 
-    Raises:
-        StockShortError: There is less than what was decided on, by now. Nothing was changed.
+    Args:
+        writer: Tells what is only known once the stock is changed.
+        clock: Says when that was.
     """
 
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
     async def __call__(self, session: AsyncSession) -> None:
-        """Write history and ledger, then change the stock."""
+        """Write history and ledger, then change the stock.
+
+        Raises:
+            StockShortError: There is less than what was decided on, by now. Nothing was changed.
+        """
         await session.flush()
         moves: list[Move] = session.info.pop("moves", [])
         steps: list[Transition] = []
@@ -66,14 +92,34 @@ class Bookkeeper:
         if entries := [move.entry for move in moves if move.entry is not None]:
             await driver.execute_many(session, _INSERT_ADJUSTMENT, [_row(each) for each in entries])
         if moves:
-            await _book(session, moves)
+            totals = _summed(moves)
+            changed = await _book(session, totals)
+            await self._tell_low(session, totals, changed)
+        for step in steps:
+            _steps.labels(step.state).inc()
+
+    async def _tell_low(self, session: AsyncSession, totals: Totals, changed: Sequence[Any]) -> None:
+        """Tell what has just come down to its low mark; the outbox writes once more then, which is rare."""
+        for row in changed:
+            on_hand, reserved = totals[row.sku, row.warehouse]
+            before = row.available - on_hand + reserved
+            if row.low_at is not None and row.available <= row.low_at < before:
+                low = StockLow(row.sku, row.warehouse, row.version, row.available, row.low_at, self._clock.now())
+                record(session, publish_low(low))
+        if "messages" in session.info:
+            await self._writer(session)
 
 
-async def _book(session: AsyncSession, moves: Iterable[Move]) -> None:
-    totals: dict[tuple[str, str], tuple[int, int]] = {}
+def _summed(moves: Iterable[Move]) -> Totals:
+    totals: Totals = {}
     for move in moves:
         on_hand, reserved = totals.get((move.sku, move.warehouse), (0, 0))
         totals[move.sku, move.warehouse] = on_hand + move.on_hand, reserved + move.reserved
+    return totals
+
+
+async def _book(session: AsyncSession, totals: Totals) -> Sequence[Any]:
+    """Change the stock; return the rows as they are then."""
     values = {
         "skus": [sku for sku, _ in totals],
         "warehouses": [warehouse for _, warehouse in totals],
@@ -81,9 +127,11 @@ async def _book(session: AsyncSession, moves: Iterable[Move]) -> None:
         "reserved": [reserved for _, reserved in totals.values()],
         "count": len(totals),
     }
-    moved = await session.execute(_MOVE, values)
-    if moved.rowcount != len(totals):  # type: ignore[attr-defined] # SQLAlchemy types it for updates of its own only
+    changed = (await session.execute(_MOVE, values)).all()
+    _bookings.labels("booked" if changed else "short").inc()
+    if not changed:
         raise StockShortError
+    return changed
 
 
 def _taken(items: list[Item]) -> Sequence[Item]:
@@ -104,5 +152,6 @@ def _row(entry: Adjustment) -> tuple[object, ...]:
         entry.note,
         entry.actor,
         entry.order_id,
+        entry.intake_id,
         entry.created_at,
     )

@@ -1,16 +1,29 @@
 """Stock, ledger and reservations as rows, read without entities and without a transaction."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, func, select, true
 
 from chassis.database import Database
 from chassis.keyset import read_page
-from inventory.data.tables import adjustments, reservation_lines, reservations, stock, warehouses
+from inventory.data.tables import (
+    adjustments,
+    intakes,
+    reservation_lines,
+    reservation_returns,
+    reservation_transitions,
+    reservations,
+    stock,
+    warehouses,
+)
 from inventory.domain.ports import LedgerFilter, StockFilter
-from inventory.domain.stock import Adjustment
+from inventory.domain.reservations import State
+from inventory.domain.stock import Adjustment, Intake
 from inventory.domain.views import LineView, ReservationView, StockView
 from inventory.domain.warehouses import Warehouse
 
@@ -19,6 +32,31 @@ _reservation = select(
     *(reservations.c[name] for name in ("order_id", "state", "expires_at", "changed_at")),
     *(reservation_lines.c[name] for name in LineView._fields),
 ).select_from(reservations.outerjoin(reservation_lines))
+
+
+_step = reservation_transitions.c
+_last = (
+    select(_step.state, _step.at)
+    .where(_step.order_id == reservations.c.order_id, _step.at <= bindparam("as_of"))
+    .order_by(_step.version.desc())
+    .limit(1)
+    .lateral("step")
+)
+_stood = select(reservations.c.order_id, _last.c.state, _last.c.at, reservations.c.expires_at).select_from(
+    reservations.join(_last, true())
+)
+_of_orders: BindParameter[list[UUID]] = bindparam("orders", expanding=True)
+_lines = (
+    select(reservation_lines)
+    .where(reservation_lines.c.order_id.in_(_of_orders))
+    .order_by(reservation_lines.c.order_id, reservation_lines.c.sku, reservation_lines.c.warehouse)
+)
+_back = reservation_returns.c
+_returned = (
+    select(_back.order_id, _back.sku, func.sum(_back.quantity).label("quantity"))
+    .where(_back.order_id.in_(_of_orders), _back.created_at <= bindparam("as_of"))
+    .group_by(_back.order_id, _back.sku)
+)
 
 
 class SqlStockDirectory:
@@ -37,6 +75,29 @@ class SqlStockDirectory:
         first = rows[0]
         return ReservationView(first.order_id, first.state, first.expires_at, first.changed_at, lines)
 
+    async def find_reservations(
+        self, as_of: datetime, *, after: tuple[UUID] | None, limit: int
+    ) -> Sequence[ReservationView]:
+        """Return a page of reservations as they stood; see the port. Lines never change but in what has returned."""
+        stood = read_page(_stood, reservations.c.order_id, after=after, limit=limit)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(stood, {"as_of": as_of})).all()
+            orders = [row.order_id for row in rows]
+            lines = (await connection.execute(_lines, {"orders": orders})).all()
+            returns = (await connection.execute(_returned, {"orders": orders, "as_of": as_of})).all()
+        returned = Counter({(row.order_id, row.sku): int(row.quantity) for row in returns})
+        shown: dict[UUID, list[LineView]] = {order_id: [] for order_id in orders}
+        for line in lines:
+            back = min(line.quantity, returned[line.order_id, line.sku])
+            returned[line.order_id, line.sku] -= back
+            shown[line.order_id].append(LineView(line.sku, line.warehouse, line.quantity, back))
+        return [_as_it_stood(row, shown[row.order_id]).at(as_of) for row in rows]
+
+    async def find_intake(self, intake_id: UUID) -> Intake | None:
+        """Return a delivery or None; see the port."""
+        rows = await self._rows(select(intakes).where(intakes.c.id == intake_id))
+        return Intake(**rows[0]._asdict()) if rows else None
+
     async def find_adjustment(self, adjustment_id: UUID) -> Adjustment | None:
         """Return an entry or None; see the port."""
         rows = await self._rows(select(adjustments).where(adjustments.c.id == adjustment_id))
@@ -54,7 +115,9 @@ class SqlStockDirectory:
         self, criteria: StockFilter, *, after: tuple[str, str] | None, limit: int
     ) -> Sequence[StockView]:
         """Return a page of the stock; see the port."""
-        matching = _stock.where(*_conditions(stock, criteria))
+        matching = _stock.where(*_conditions(stock, replace(criteria, low=None)))
+        if criteria.low:
+            matching = matching.where(stock.c.on_hand - stock.c.reserved <= stock.c.low_at)
         rows = await self._rows(read_page(matching, stock.c.sku, stock.c.warehouse, after=after, limit=limit))
         return [StockView._make(row) for row in rows]
 
@@ -78,6 +141,12 @@ class SqlStockDirectory:
         async with self._database.read() as connection:
             rows: Sequence[Any] = (await connection.execute(statement)).all()
             return rows
+
+
+def _as_it_stood(row: Any, lines: list[LineView]) -> ReservationView:
+    """Show what a row of ``_stood`` says; later steps leave the time alone that was set while it was held."""
+    expires_at = row.expires_at if row.state == State.HELD else None
+    return ReservationView(row.order_id, State(row.state), expires_at, row.at, lines)
 
 
 def _conditions(table: Table, criteria: LedgerFilter | StockFilter) -> list[ColumnElement[bool]]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import violated_constraint
 from inventory.data import mapping  # noqa: F401 - Reservation has to be mapped before it is loaded
-from inventory.data.tables import reservation_returns, reservations
+from inventory.data.tables import reservation_returns, reservation_transitions, reservations
 from inventory.domain.reservations import (
     Reservation,
     ReservationNotFoundError,
@@ -59,6 +59,18 @@ class SqlReservationRepository:
             .with_for_update(of=reservations, skip_locked=True)
         )
         return (await self._session.scalars(due)).all()
+
+    async def forget_steps(self, before: datetime, *, limit: int) -> int:
+        """Forget some steps that are history; see the port."""
+        step, following = reservation_transitions, reservation_transitions.alias("following")
+        old = (
+            select(step.c.order_id, step.c.version)
+            .join(following, (following.c.order_id == step.c.order_id) & (following.c.version == step.c.version + 1))
+            .where(following.c.at < before)
+            .limit(limit)
+        )
+        forget = delete(step).where(tuple_(step.c.order_id, step.c.version).in_(old))
+        return len((await self._session.execute(forget.returning(step.c.version))).all())
 
     async def find_return(self, order_id: UUID, return_id: UUID) -> Mapping[str, int] | None:
         """Return a return's quantities, or None; see the port."""

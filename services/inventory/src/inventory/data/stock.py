@@ -1,21 +1,23 @@
 """Stock and warehouses in PostgreSQL, within a unit of work; ``booking`` changes what is decided here."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import case, select, text
+from sqlalchemy import case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import violated_constraint
-from inventory.data.tables import stock, warehouses
-from inventory.domain.stock import Adjustment, Level, Move
+from inventory.data.tables import intakes, stock, warehouses
+from inventory.domain.stock import Adjustment, Intake, Level, Move, StockNotFoundError
+from inventory.domain.views import StockView
 from inventory.domain.warehouses import Warehouse, WarehouseNotFoundError
 
 _ENTER = text(
     """
-    INSERT INTO stock (sku, warehouse, on_hand, reserved)
-    SELECT sku, warehouse, 0, 0
+    INSERT INTO stock (sku, warehouse, on_hand, reserved, version)
+    SELECT sku, warehouse, 0, 0, 0
     FROM unnest(CAST(:skus AS text[]), CAST(:warehouses AS text[])) AS entered (sku, warehouse)
     ORDER BY sku, warehouse
     ON CONFLICT DO NOTHING
@@ -53,6 +55,20 @@ class SqlStockRepository:
             raise
         moves = self._session.info.setdefault("moves", [])
         moves += [Move(entry.sku, entry.warehouse, entry=entry) for entry in entries]
+
+    async def take_in(self, intake: Intake, entries: Sequence[Adjustment]) -> None:
+        """Have a delivery booked at the end; see the port."""
+        await self.adjust(entries)
+        await self._session.execute(insert(intakes).values(asdict(intake)))
+
+    async def mark_low(self, sku: str, warehouse: str, low_at: int | None) -> StockView:
+        """Say what counts as low; see the port."""
+        mark = update(stock).where(stock.c.sku == sku, stock.c.warehouse == warehouse).values(low_at=low_at)
+        shown = [stock.c[name] for name in StockView._fields]
+        row = (await self._session.execute(mark.returning(*shown))).one_or_none()
+        if row is None:
+            raise StockNotFoundError(sku=sku, warehouse=warehouse)
+        return StockView._make(row)
 
 
 class SqlWarehouseRepository:

@@ -5,6 +5,7 @@ table                    holds                                       kept for
 =======================  ==========================================  ================================================
 warehouses               a row per warehouse                         ever; they are few
 stock                    a row per SKU and warehouse                 ever; they are as many as there are goods
+intakes                  a row per delivery that was entered         ever: the ledger's entries point at it
 adjustments              the ledger, a row per entry                 ever: what is on hand is their sum
 reservations             a row per order, tombstones too             ever: an order has one, however late it asks
 reservation_lines        a row per order, SKU and warehouse          ever: what was taken may return
@@ -62,7 +63,21 @@ stock = Table(
     Column("warehouse", Text, ForeignKey("warehouses.code", name="stock_warehouse"), primary_key=True),
     Column("on_hand", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
+    Column("low_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
     CheckConstraint("0 <= reserved AND reserved <= on_hand", name="stock_reserved"),
+)
+
+intakes = Table(
+    "intakes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("warehouse", Text, ForeignKey("warehouses.code", name="intakes_warehouse"), nullable=False),
+    Column("reference", Text),
+    Column("lines", Integer, nullable=False),
+    Column("pieces", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
 )
 
 # Without a foreign key to the stock: its check would lock the row, and a hot one long before the unit of work ends.
@@ -77,10 +92,12 @@ adjustments = Table(
     Column("note", Text),
     Column("actor", Text),
     Column("order_id", Uuid),
+    Column("intake_id", Uuid),
     Column("created_at", _instant, nullable=False),
     CheckConstraint("quantity <> 0", name="adjustments_quantity"),
     Index("adjustments_sku", "sku", "warehouse", "id"),
-    Index("adjustments_order_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
+    Index("adjustments_order_id", "order_id", "id", postgresql_where=text("order_id IS NOT NULL")),
+    Index("adjustments_intake_id", "intake_id", "id", postgresql_where=text("intake_id IS NOT NULL")),
 )
 
 reservations = Table(
@@ -127,4 +144,5 @@ reservation_transitions = Table(
     Column("version", BigInteger, primary_key=True),
     Column("state", Text, nullable=False),
     Column("at", _instant, nullable=False),
+    Index("reservation_transitions_at", "at"),
 )

@@ -57,4 +57,16 @@ class StockReturned:
     returned_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StockLow:
+    """What is available of a SKU in a warehouse has come down to its low mark; ``version`` is the stock's."""
+
+    sku: str
+    warehouse: str
+    version: int
+    available: int
+    low_at: int
+    noticed_at: datetime
+
+
 ReservationEvent = StockReserved | StockReleased | StockCommitted | StockReturned

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from inventory.domain.reservations import Reservation
-from inventory.domain.stock import Adjustment, Level, Reason
+from inventory.domain.stock import Adjustment, Intake, Level, Reason
 from inventory.domain.views import ReservationView, StockView
 from inventory.domain.warehouses import Warehouse
 
@@ -44,6 +44,10 @@ class ReservationRepository(Protocol):
         """Return the quantities by SKU of a return that is known, or None."""
         ...
 
+    async def forget_steps(self, before: datetime, *, limit: int) -> int:
+        """Forget some steps that another one followed before an instant; return how many."""
+        ...
+
     async def add_return(self, order_id: UUID, return_id: UUID, quantities: Mapping[str, int], now: datetime) -> None:
         """Remember a return; the reservation has to be one's own at that time."""
         ...
@@ -66,6 +70,22 @@ class StockRepository(Protocol):
 
         Raises:
             WarehouseNotFoundError: One names a warehouse that is not there.
+        """
+        ...
+
+    async def take_in(self, intake: Intake, entries: Sequence[Adjustment]) -> None:
+        """Book a delivery and its entries.
+
+        Raises:
+            WarehouseNotFoundError: There is no such warehouse.
+        """
+        ...
+
+    async def mark_low(self, sku: str, warehouse: str, low_at: int | None) -> StockView:
+        """Say what counts as low.
+
+        Raises:
+            StockNotFoundError: This SKU was never in this warehouse.
         """
         ...
 
@@ -111,6 +131,7 @@ class StockFilter:
 
     sku: str | None = None
     warehouse: str | None = None
+    low: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +142,7 @@ class LedgerFilter:
     warehouse: str | None = None
     reason: Reason | None = None
     order_id: UUID | None = None
+    intake_id: UUID | None = None
 
 
 class StockDirectory(Protocol):
@@ -131,6 +153,16 @@ class StockDirectory(Protocol):
 
     async def find_reservation(self, order_id: UUID) -> ReservationView | None:
         """Return the order's reservation, or None."""
+        ...
+
+    async def find_reservations(
+        self, as_of: datetime, *, after: tuple[UUID] | None, limit: int
+    ) -> Sequence[ReservationView]:
+        """Return a page of reservations as they stood at an instant, by order."""
+        ...
+
+    async def find_intake(self, intake_id: UUID) -> Intake | None:
+        """Return a delivery, or None."""
         ...
 
     async def find_adjustment(self, adjustment_id: UUID) -> Adjustment | None:

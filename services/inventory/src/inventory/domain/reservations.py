@@ -11,12 +11,12 @@ An order has one for ever. Every step may be asked for again and then changes no
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.errors import ConflictError, NotFoundError
+from chassis.errors import ConflictError, InvalidError, NotFoundError
 from inventory.domain.events import (
     Pieces,
     ReservationEvent,
@@ -77,6 +77,13 @@ class ReturnDiffersError(ConflictError):
     title = "The return is known with other lines"
 
 
+class HistoryForgottenError(InvalidError):
+    """How things stood so long ago is not known any more."""
+
+    code = "history-forgotten"
+    title = "The history does not go back so far"
+
+
 class ReservationTakenError(ConflictError):
     """Somebody else has begun the order's reservation at this very moment; asking again finds it."""
 
@@ -90,6 +97,9 @@ class State(StrEnum):
     RELEASED = "released"
     EXPIRED = "expired"
 
+
+HISTORY = timedelta(days=400)
+"""How far back it can be asked how reservations stood: over a year's end and its audit."""
 
 OPEN = frozenset({State.HELD, State.PINNED})
 """What counts as reserved."""

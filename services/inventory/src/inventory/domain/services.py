@@ -6,20 +6,23 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.clock import Clock
+from chassis.ids import uuid7
 from inventory.domain.events import Pieces
 from inventory.domain.ports import UnitOfWork, Units
 from inventory.domain.reservations import (
+    HISTORY,
     Reservation,
     ReservationTakenError,
     ReturnDiffersError,
     State,
 )
-from inventory.domain.stock import Adjustment, Reason, StockShortError, adjustment, allocate
+from inventory.domain.stock import Adjustment, Intake, Reason, StockShortError, adjustment, allocate
 from inventory.domain.views import ReservationView
 
 _HOPEFUL_ATTEMPTS = 2
 _ATTEMPTS = 5
 _EXPIRED_AT_ONCE = 100
+_FORGOTTEN_AT_ONCE = 2000
 
 
 class Answered(NamedTuple):
@@ -149,6 +152,11 @@ class ReservationService:
                 reservation.expire(now)
             return len(due)
 
+    async def forget(self) -> int:
+        """Forget some steps that nobody can ask about any more; return how many."""
+        async with self._units() as uow:
+            return await uow.reservations.forget_steps(self._clock.now() - HISTORY, limit=_FORGOTTEN_AT_ONCE)
+
 
 class StockService:
     """Adjusts stock. The caller's unit of work commits it."""
@@ -168,3 +176,20 @@ class StockService:
         entry = adjustment(pieces, reason, self._clock.now(), note=note, actor=actor)
         await self._uow.stock.adjust([entry])
         return entry
+
+    async def take_in(
+        self, warehouse: str, quantities: Mapping[str, int], *, reference: str | None, actor: str
+    ) -> Intake:
+        """Receive a delivery, quantities by SKU: all of it or nothing.
+
+        Raises:
+            WarehouseNotFoundError: There is no such warehouse.
+        """
+        now = self._clock.now()
+        intake = Intake(uuid7(), warehouse, reference, len(quantities), sum(quantities.values()), actor, now)
+        entries = [
+            adjustment(Pieces(sku, warehouse, quantity), Reason.RECEIVED, now, actor=actor, intake_id=intake.id)
+            for sku, quantity in quantities.items()
+        ]
+        await self._uow.stock.take_in(intake, entries)
+        return intake

@@ -34,6 +34,20 @@ class AdjustmentNotFoundError(NotFoundError):
     title = "No such adjustment"
 
 
+class IntakeNotFoundError(NotFoundError):
+    """There was no such delivery."""
+
+    code = "intake-not-found"
+    title = "No such intake"
+
+
+class StockNotFoundError(NotFoundError):
+    """This SKU was never in this warehouse."""
+
+    code = "stock-not-found"
+    title = "Never in stock there"
+
+
 class Reason(StrEnum):
     """Why stock was adjusted. ``sold`` and ``returned`` are what orders do, the others what staff says."""
 
@@ -61,6 +75,20 @@ class Adjustment:
     note: str | None
     actor: str | None
     order_id: UUID | None
+    intake_id: UUID | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A delivery as a whole: so many ``pieces`` in so many ``lines``, each an entry of the ledger."""
+
+    id: UUID
+    warehouse: str
+    reference: str | None
+    lines: int
+    pieces: int
+    actor: str
     created_at: datetime
 
 
@@ -72,9 +100,12 @@ def adjustment(
     note: str | None = None,
     actor: str | None = None,
     order_id: UUID | None = None,
+    intake_id: UUID | None = None,
 ) -> Adjustment:
     """Make a new entry; a negative quantity takes away."""
-    return Adjustment(uuid7(), pieces.sku, pieces.warehouse, pieces.quantity, reason, note, actor, order_id, now)
+    return Adjustment(
+        uuid7(), pieces.sku, pieces.warehouse, pieces.quantity, reason, note, actor, order_id, intake_id, now
+    )
 
 
 class Move(NamedTuple):

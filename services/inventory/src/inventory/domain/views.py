@@ -42,9 +42,10 @@ class ReservationView(NamedTuple):
 
 
 class StockView(NamedTuple):
-    """How much of a SKU lies in a warehouse, and how much of that is promised."""
+    """How much of a SKU lies in a warehouse, how much of that is promised, and what counts as low."""
 
     sku: str
     warehouse: str
     on_hand: int
     reserved: int
+    low_at: int | None = None
