@@ -4,7 +4,7 @@ from chassis.app import Service
 from chassis.settings import BrokerSettings, DatabaseSettings, ServiceSettings, TokenSettings
 from inventory import events
 from inventory.api import reservations, stock, warehouses
-from inventory.data.booking import Bookkeeper
+from inventory.data.booking import keep_books
 from inventory.data.directory import SqlStockDirectory
 from inventory.data.units import SqlUnitOfWork, SqlUnits
 from inventory.domain.services import ReservationService
@@ -24,8 +24,7 @@ def build(settings: Settings) -> Service:
     """Build the service; nothing is opened yet."""
     service = Service(settings, name="inventory")
     database = service.use_database(settings.database, publish=events.publish)
-    # After the outbox has written: stock is locked last.
-    database.before_commit.append(Bookkeeper(service.app.state.outbox, service.clock))
+    keep_books(database, service.app.state.outbox, service.clock)
     service.use_broker(settings.broker)
     service.use_tokens(settings.tokens)
     service.app.state.within = SqlUnitOfWork

@@ -11,7 +11,7 @@ from chassis.outbox import Writer
 from chassis.settings import DatabaseSettings
 from chassis.testing import FakeClock
 from inventory import events
-from inventory.data.booking import Bookkeeper
+from inventory.data.booking import keep_books
 from inventory.data.units import SqlUnits
 from inventory.domain.events import Pieces
 from inventory.domain.services import ReservationService, StockService
@@ -39,7 +39,9 @@ def connected(settings: DatabaseSettings, clock: Clock) -> Database:
     """Return the database as the service has it, with connections for many at once."""
     writer = Writer(service="inventory", publish=events.publish)
     wide = settings.model_copy(update={"pool_size": 20})
-    return Database(wide, service="inventory", before_commit=[writer, Bookkeeper(writer, clock)])
+    database = Database(wide, service="inventory", before_commit=[writer])
+    keep_books(database, writer, clock)
+    return database
 
 
 @pytest.fixture

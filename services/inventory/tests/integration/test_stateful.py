@@ -21,7 +21,7 @@ from chassis.outbox import Writer
 from chassis.settings import DatabaseSettings
 from chassis.testing import FakeClock
 from inventory import events
-from inventory.data.booking import Bookkeeper
+from inventory.data.booking import keep_books
 from inventory.data.directory import SqlStockDirectory
 from inventory.data.units import SqlUnits
 from inventory.domain.events import Pieces
@@ -275,7 +275,8 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture
 def database(database_settings: DatabaseSettings, runner: asyncio.Runner) -> Iterator[Database]:
     writer = Writer(service="inventory", publish=events.publish)
-    database = Database(database_settings, service="inventory", before_commit=[writer, Bookkeeper(writer, FakeClock())])
+    database = Database(database_settings, service="inventory", before_commit=[writer])
+    keep_books(database, writer, FakeClock())
     opened = database.lifespan()
     runner.run(opened.__aenter__())
     yield database

@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import driver
 from chassis.clock import Clock
+from chassis.database import Database
 from chassis.outbox import Writer, record
 from inventory.domain.events import StockLow
 from inventory.domain.reservations import Reservation, Transition
 from inventory.domain.stock import Adjustment, Move, StockShortError
-from inventory.events import publish_low
+from inventory.events import publish, publish_low
 
 Item = TypeVar("Item")
 Totals = dict[tuple[str, str], tuple[int, int]]
@@ -33,6 +34,9 @@ _steps = Counter(
     "tradewind_inventory_reservation_steps_total", "Steps that reservations took, by where they led.", ("state",)
 )
 
+_INSERT_LINE = """
+    INSERT INTO reservation_lines (order_id, sku, warehouse, quantity, returned) VALUES ($1, $2, $3, $4, 0)
+"""
 _INSERT_TRANSITION = """
     INSERT INTO reservation_transitions (order_id, version, state, at) VALUES ($1, $2, $3, $4)
 """
@@ -62,6 +66,19 @@ _MOVE = text(
 )
 
 
+def keep_books(database: Database, writer: Writer, clock: Clock) -> None:
+    """Book everything that a database's units of work decide: around the outbox, so that stock is locked last."""
+    database.before_commit.insert(0, _tell_begun)
+    database.before_commit.append(Bookkeeper(writer, clock))
+
+
+async def _tell_begun(session: AsyncSession) -> None:
+    """Give the outbox the events of new reservations, which are no objects of the session."""
+    for reservation in session.info.get("begun", ()):
+        for each in _taken(reservation.events):
+            record(session, publish(each))
+
+
 class Bookkeeper:
     """A ``before_commit`` hook, to be called after the outbox's: books the moves and steps of a session's reservations.
 
@@ -80,10 +97,16 @@ class Bookkeeper:
         Raises:
             StockShortError: There is less than what was decided on, by now. Nothing was changed.
         """
-        await session.flush()
+        begun: list[Reservation] = session.info.pop("begun", [])
         moves: list[Move] = session.info.pop("moves", [])
         steps: list[Transition] = []
-        for each in session.identity_map.values():
+        lines: list[tuple[object, ...]] = []
+        for new in begun:
+            lines += [(new.order_id, *each) for each in new.pieces]
+        if lines:
+            await driver.execute_many(session, _INSERT_LINE, lines)
+        await session.flush()
+        for each in (*begun, *session.identity_map.values()):
             if isinstance(each, Reservation):
                 moves += _taken(each.moves)
                 steps += _taken(each.history)

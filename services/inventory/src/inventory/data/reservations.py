@@ -5,18 +5,22 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, tuple_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import violated_constraint
+from chassis import driver
 from inventory.data import mapping  # noqa: F401 - Reservation has to be mapped before it is loaded
 from inventory.data.tables import reservation_returns, reservation_transitions, reservations
 from inventory.domain.reservations import (
     Reservation,
     ReservationNotFoundError,
-    ReservationTakenError,
     State,
 )
+
+_INSERT = """
+    INSERT INTO reservations (order_id, version, state, expires_at, created_at, changed_at)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT DO NOTHING
+"""
 
 
 class SqlReservationRepository:
@@ -27,27 +31,33 @@ class SqlReservationRepository:
 
     async def get(self, order_id: UUID) -> Reservation:
         """Return the order's reservation, locked; see the port."""
-        reservation = await self.find(order_id)
+        found = await self._session.scalars(
+            select(Reservation).where(reservations.c.order_id == order_id).with_for_update(of=reservations)
+        )
+        reservation = found.one_or_none()
         if reservation is None:
             raise ReservationNotFoundError(order_id=str(order_id))
         return reservation
 
-    async def find(self, order_id: UUID) -> Reservation | None:
-        """Return the order's reservation, locked, or None; see the port."""
-        found = await self._session.scalars(
-            select(Reservation).where(reservations.c.order_id == order_id).with_for_update(of=reservations)
-        )
-        return found.one_or_none()
+    async def add(self, reservation: Reservation) -> bool:
+        """Insert it, after whoever else does so at this moment; see the port.
 
-    async def add(self, reservation: Reservation) -> None:
-        """Insert it; waits for whoever else does at this moment; see the port."""
-        self._session.add(reservation)
-        try:
-            await self._session.flush()
-        except IntegrityError as error:
-            if violated_constraint(error) == "reservations_pkey":
-                raise ReservationTakenError from error
-            raise
+        Most requests are this one, hence on the driver; ``booking`` writes its lines.
+        """
+        done = await driver.execute(
+            self._session,
+            _INSERT,
+            reservation.order_id,
+            reservation.version,
+            reservation.state,
+            reservation.expires_at,
+            reservation.created_at,
+            reservation.changed_at,
+        )
+        if done != "INSERT 0 1":
+            return False
+        self._session.info.setdefault("begun", []).append(reservation)
+        return True
 
     async def find_due(self, now: datetime, *, limit: int) -> Sequence[Reservation]:
         """Return some whose time is over, locked; see the port."""

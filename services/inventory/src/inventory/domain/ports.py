@@ -24,16 +24,8 @@ class ReservationRepository(Protocol):
         """
         ...
 
-    async def find(self, order_id: UUID) -> Reservation | None:
-        """Return the order's reservation, or None."""
-        ...
-
-    async def add(self, reservation: Reservation) -> None:
-        """Add one at once, so that nobody else can.
-
-        Raises:
-            ReservationTakenError: Somebody else has, meanwhile.
-        """
+    async def add(self, reservation: Reservation) -> bool:
+        """Add an order's reservation, at once, so that nobody else can; return False if the order has one."""
         ...
 
     async def find_due(self, now: datetime, *, limit: int) -> Sequence[Reservation]:

@@ -84,10 +84,6 @@ class HistoryForgottenError(InvalidError):
     title = "The history does not go back so far"
 
 
-class ReservationTakenError(ConflictError):
-    """Somebody else has begun the order's reservation at this very moment; asking again finds it."""
-
-
 class State(StrEnum):
     """Where a reservation stands."""
 

@@ -12,7 +12,6 @@ from inventory.domain.ports import UnitOfWork, Units
 from inventory.domain.reservations import (
     HISTORY,
     Reservation,
-    ReservationTakenError,
     ReturnDiffersError,
     State,
 )
@@ -54,7 +53,7 @@ class ReservationService:
             try:
                 async with self._units() as uow:
                     return await self._reserve(uow, order_id, wanted, lifetime, locked=attempt >= _HOPEFUL_ATTEMPTS)
-            except (StockShortError, ReservationTakenError):
+            except StockShortError:
                 if attempt + 1 == _ATTEMPTS:
                     raise
         raise AssertionError
@@ -63,12 +62,12 @@ class ReservationService:
         self, uow: UnitOfWork, order_id: UUID, wanted: Mapping[str, int], lifetime: timedelta, *, locked: bool
     ) -> Answered:
         now = self._clock.now()
-        if reservation := await uow.reservations.find(order_id):
-            reservation.confirm(wanted, now)
-            return Answered(ReservationView.of(reservation, now), new=False)
         reservation = Reservation(order_id, State.HELD, now, expires_at=now + lifetime)
         # First the reservation, then the stock: everybody locks in this order.
-        await uow.reservations.add(reservation)
+        if not await uow.reservations.add(reservation):
+            reservation = await uow.reservations.get(order_id)
+            reservation.confirm(wanted, now)
+            return Answered(ReservationView.of(reservation, now), new=False)
         levels = await uow.stock.find_levels(wanted, locked=locked)
         reservation.hold(allocate(wanted, levels), now)
         return Answered(ReservationView.of(reservation, now), new=True)
@@ -105,23 +104,13 @@ class ReservationService:
         Raises:
             ReservationCommittedError: It has left the stock.
         """
-        for attempt in range(_ATTEMPTS):
-            try:
-                async with self._units() as uow:
-                    return await self._release(uow, order_id)
-            except ReservationTakenError:
-                if attempt + 1 == _ATTEMPTS:
-                    raise
-        raise AssertionError
-
-    async def _release(self, uow: UnitOfWork, order_id: UUID) -> ReservationView:
-        now = self._clock.now()
-        if reservation := await uow.reservations.find(order_id):
-            reservation.release(now)
-        else:
+        async with self._units() as uow:
+            now = self._clock.now()
             reservation = Reservation(order_id, State.RELEASED, now)
-            await uow.reservations.add(reservation)
-        return ReservationView.of(reservation, now)
+            if not await uow.reservations.add(reservation):
+                reservation = await uow.reservations.get(order_id)
+                reservation.release(now)
+            return ReservationView.of(reservation, now)
 
     async def take_back(self, order_id: UUID, return_id: UUID, wanted: Mapping[str, int]) -> Answered:
         """Let quantities by SKU of what an order took return to the stock, once for each ``return_id``.
