@@ -37,7 +37,7 @@ global:
 CHARTS_VALUES = Template("""
 $name:
   # -- Install the chart `$name`.
-  enabled: true
+  enabled: $enabled
 """)
 
 
@@ -47,8 +47,12 @@ def render_chart(manifests: list[Manifest]) -> str:
 
 
 def render_values(manifests: list[Manifest]) -> str:
-    """Return its values: what all share, and a switch for each chart."""
-    return HEADER + VALUES + "".join(CHARTS_VALUES.substitute(name=name) for name in _charts(manifests))
+    """Return its values: what all share, and a switch for each chart, off for what is for development only."""
+    off = {each.name for each in manifests if each.development_only}
+    switches = (
+        CHARTS_VALUES.substitute(name=name, enabled=str(name not in off).lower()) for name in _charts(manifests)
+    )
+    return HEADER + VALUES + "".join(switches)
 
 
 def _charts(manifests: list[Manifest]) -> list[str]:

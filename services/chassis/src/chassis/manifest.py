@@ -80,6 +80,8 @@ class Manifest(_Part):
 
     name: Name
     summary: str
+    development_only: bool = False
+    """Not part of a release that holds everything, unless somebody says so."""
     owns: Owns = Owns()
     routes: list[Route] = []
     asks: list[Ask] = []
