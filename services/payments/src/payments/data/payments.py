@@ -1,0 +1,97 @@
+"""Payments in PostgreSQL, to be changed within a unit of work."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.money import Money
+from payments.data import mapping  # noqa: F401 - Payment has to be mapped before it is loaded
+from payments.data.tables import payments, steps
+from payments.domain.methods import Method
+from payments.domain.payments import Payment, PaymentNotFoundError
+from payments.domain.steps import LEASE, StepKind, Task
+from payments.domain.views import PaymentView
+
+
+class SqlPaymentRepository:
+    """The ``PaymentRepository`` of one session. A payment's row stays locked until the transaction ends.
+
+    Whoever needs both locks the payment before its steps. ``claim_due`` takes steps alone, and waits for nobody.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self.touched: dict[UUID, tuple[Payment, int]] = {}
+        """The payments of this unit, and the version each had in the beginning."""
+
+    async def get(self, order_id: UUID) -> Payment:
+        """Return the payment, locked; see the port."""
+        found = await self._find(order_id)
+        if found is None:
+            raise PaymentNotFoundError(order_id=str(order_id))
+        return found
+
+    async def get_or_add(self, order_id: UUID, *, provider: str, now: datetime) -> Payment:
+        """Return the payment, locked; see the port.
+
+        The row is inserted unless somebody else does at this moment, whom we wait for.
+        """
+        known = await self._find(order_id)
+        if known is None:
+            row = PaymentView.of(Payment(order_id, provider, now))._asdict()
+            await self._session.execute(insert(payments).values(row).on_conflict_do_nothing())
+            known = await self.get(order_id)
+        return known
+
+    async def find_by_reference(self, reference: str) -> Payment | None:
+        """Return the payment, locked, or None; see the port."""
+        order_id = await self._session.scalar(select(steps.c.order_id).where(steps.c.reference == reference))
+        return None if order_id is None else await self.get(order_id)
+
+    async def claim_due(self, now: datetime, limit: int) -> Sequence[Task]:
+        """Take the leases of what is due; see the port."""
+        due = select(steps.c.id).where(steps.c.due_at <= now).order_by(steps.c.due_at).limit(limit)
+        claimed = (
+            update(steps)
+            .where(steps.c.id.in_(due.with_for_update(skip_locked=True)))
+            .values(due_at=now + LEASE, attempts=steps.c.attempts + 1, fence=steps.c.fence + 1)
+            .returning(*steps.c)
+        )
+        rows = (await self._session.execute(claimed)).all()
+        orders = {row.order_id for row in rows}
+        methods = select(payments.c.order_id, payments.c.kind, payments.c.token).where(payments.c.order_id.in_(orders))
+        known = {row.order_id: Method(row.kind, row.token) for row in await self._session.execute(methods)}
+        return [_task(row, known[row.order_id]) for row in rows]
+
+    async def postpone(self, task: Task, due_at: datetime) -> None:
+        """Ask again later; see the port. A settled step is due never."""
+        mine = (steps.c.id == task.step_id, steps.c.fence == task.fence, steps.c.due_at.is_not(None))
+        await self._session.execute(update(steps).where(*mine).values(due_at=due_at))
+
+    async def _find(self, order_id: UUID) -> Payment | None:
+        found = await self._session.scalars(
+            select(Payment).where(payments.c.order_id == order_id).with_for_update(of=payments)
+        )
+        payment = found.one_or_none()
+        if payment is not None:
+            self.touched.setdefault(order_id, (payment, payment.version))
+        return payment
+
+
+def _task(row: Any, method: Method) -> Task:
+    return Task(
+        step_id=row.id,
+        order_id=row.order_id,
+        kind=row.kind,
+        reference=row.reference,
+        authorisation=f"{row.order_id}-{StepKind.AUTHORISE}",
+        amount=Money(row.amount_minor, row.currency),
+        method=method,
+        attempt=row.attempts,
+        fence=row.fence,
+    )

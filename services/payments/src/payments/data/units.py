@@ -1,0 +1,97 @@
+"""The unit of work on a database session: what payments did is booked, and remembered, with the change itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.database import Database
+from payments.data.payments import SqlPaymentRepository
+from payments.data.tables import journal_entries, journal_lines, payment_changes, webhook_signatures
+from payments.domain.ledger import Entry
+from payments.domain.payments import Payment
+from payments.domain.ports import UnitOfWork
+
+SIGNATURES_KEPT = timedelta(hours=1)
+
+
+class SqlSignatures:
+    """The ``Signatures`` of one session."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, digest: bytes, now: datetime) -> bool:
+        """Remember a signature; see the port. Of two at once, the second waits for the first."""
+        row = insert(webhook_signatures).values(digest=digest, received_at=now).on_conflict_do_nothing()
+        added = await self._session.execute(row.returning(webhook_signatures.c.digest))
+        return added.one_or_none() is not None
+
+
+class SqlUnitOfWork:
+    """The ``UnitOfWork`` of one session."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self.payments = SqlPaymentRepository(session)
+        self.signatures = SqlSignatures(session)
+
+    async def finish(self) -> None:
+        """Write down what the payments of this unit booked, and what they are now."""
+        await self._session.flush()
+        for payment, version in self.payments.touched.values():
+            for entry in payment.entries:
+                await self._book(entry)
+            payment.entries.clear()
+            if payment.version != version:
+                await self._session.execute(insert(payment_changes).values(_change(payment)))
+
+    async def _book(self, entry: Entry) -> None:
+        head = {
+            "id": entry.id,
+            "order_id": entry.order_id,
+            "step": entry.step,
+            "booking": entry.booking,
+            "booked_at": entry.booked_at,
+        }
+        lines = [
+            {
+                "entry_id": entry.id,
+                "position": position,
+                "account": line.account,
+                "amount_minor": line.amount_minor,
+                "currency": line.currency,
+            }
+            for position, line in enumerate(entry.lines)
+        ]
+        await self._session.execute(insert(journal_entries).values(head))
+        await self._session.execute(insert(journal_lines).values(lines))
+
+
+class SqlUnits:
+    """Opens units of work on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[UnitOfWork]:
+        """Open one; it commits at the end of the block."""
+        async with self._database.transaction() as session:
+            unit = SqlUnitOfWork(session)
+            yield unit
+            await unit.finish()
+
+
+async def purge_signatures(database: Database) -> int:
+    """Forget signatures that are stale anyway; return how many."""
+    old = delete(webhook_signatures).where(webhook_signatures.c.received_at < func.now() - SIGNATURES_KEPT)
+    async with database.read() as connection:
+        return (await connection.execute(old)).rowcount
+
+
+def _change(payment: Payment) -> dict[str, object]:
+    return {column.name: getattr(payment, column.name) for column in payment_changes.c}
