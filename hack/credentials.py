@@ -21,7 +21,7 @@ from chassis.manifest import Manifest, variable
 from chassis.nats_users import permissions
 from tradewind.checkout import Checkout
 
-AUTH = "auth"
+AUTH, PAYMENTS, SANDBOX = "auth", "payments", "sandbox"
 SERVICES, DATA = "tradewind", "tradewind-data"
 """The namespaces of the services, and of what holds their data."""
 
@@ -103,6 +103,12 @@ def of_service(manifest: Manifest, manifests: Mapping[str, Manifest], values: Va
         held["KEYS__ENCRYPTION_KEY"] = values.key("keys-encryption-key")
         for client in manifests:
             held[f"CLIENTS__{variable(client)}"] = values[f"{client}-client-secret"]
+    if name == PAYMENTS:
+        held["PROVIDER__API_KEY"] = values["provider-api-key"]
+        held["PROVIDER__WEBHOOK_SECRET"] = values["provider-webhook-secret"]
+    if name == SANDBOX:
+        held["API_KEY"] = values["provider-api-key"]
+        held["WEBHOOKS__SECRET"] = values["provider-webhook-secret"]
     return held
 
 

@@ -17,6 +17,8 @@ class Credentials:
         """Make what is missing for ``services``; tell whether anything was."""
         before = json.dumps(self.document)
         self.document.setdefault("keys_encryption_key", base64.b64encode(secrets.token_bytes(32)).decode())
+        for purpose in ("api_key", "webhooks"):
+            self._in("provider", purpose)
         for account in ("demo", "admin"):
             self._in("accounts", account)
         for service in services:
@@ -40,6 +42,10 @@ class Credentials:
     def client(self, service: str) -> str:
         """Return the secret of a service's OAuth client."""
         return str(self.document["clients"][service])
+
+    def provider(self, purpose: str) -> str:
+        """Return what payments shows to the sandbox (``api_key``), or what signs its ``webhooks``."""
+        return str(self.document["provider"][purpose])
 
     def account(self, name: str) -> str:
         """Return the password of the ``demo`` or ``admin`` account."""

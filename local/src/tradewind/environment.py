@@ -9,7 +9,7 @@ from tradewind.checkout import GATEWAY
 from tradewind.credentials import Credentials
 from tradewind.runs import Network
 
-AUTH = "auth"
+AUTH, PAYMENTS, SANDBOX = "auth", "payments", "sandbox"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Environments:
             environment |= self._broker(service)
         if service == AUTH:
             environment |= self._auth()
+        if service == PAYMENTS:
+            environment |= self._payments()
+        if service == SANDBOX:
+            environment |= self._sandbox()
         return environment
 
     def _base(self, service: str) -> dict[str, str]:
@@ -80,4 +84,17 @@ class Environments:
             "MAIL__MODE": "development",
             "PASSWORD_GRANT": "true",
             "TRUSTED_PROXIES": "127.0.0.1",  # The gateway, which alone is asked from outside.
+        }
+
+    def _payments(self) -> dict[str, str]:
+        return {
+            "PROVIDER__NAME": SANDBOX,
+            "PROVIDER__API_KEY": self.credentials.provider("api_key"),
+            "PROVIDER__WEBHOOK_SECRET": self.credentials.provider("webhooks"),
+        }
+
+    def _sandbox(self) -> dict[str, str]:
+        return {
+            "API_KEY": self.credentials.provider("api_key"),
+            "WEBHOOKS__SECRET": self.credentials.provider("webhooks"),
         }
