@@ -47,6 +47,12 @@ REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
+OWN_SECRETS = {
+    "payments": {"PROVIDER__API_KEY": "a-key-of-the-provider", "PROVIDER__WEBHOOK_SECRET": "a-secret-of-webhooks"},
+    "sandbox": {"API_KEY": "a-key-of-the-provider", "WEBHOOKS__SECRET": "a-secret-of-webhooks"},
+}
+
+
 def secret(service: str) -> dict[str, str]:
     """Return the Secret that an installation has to give a service; the values are made up."""
     owns = manifests()[service].owns
@@ -60,7 +66,7 @@ def secret(service: str) -> dict[str, str]:
     if service == "auth":
         values["KEYS__ENCRYPTION_KEY"] = KEY
         values |= {f"CLIENTS__{name.upper().replace('-', '_')}": "client" for name in manifests()}
-    return values
+    return values | OWN_SECRETS.get(service, {})
 
 
 @cache
