@@ -33,7 +33,7 @@ class HttpReceiver:
         operation = delivery.operation
         asked = operation.instruction
         body = {
-            "id": delivery.id,
+            "id": str(delivery.id),
             "reference": asked.reference,
             "kind": asked.kind,
             "state": operation.outcome,
