@@ -45,7 +45,7 @@ def own_port() -> int:
 
 @pytest.fixture(scope="session")
 def sandbox_url(databases: Databases, own_port: int) -> Iterator[str]:
-    """Run a sandbox; late is one second there, and hanging longer than the client waits."""
+    """Run a sandbox; late and hanging are longer there than the client waits."""
     database = databases.create_migrated("sandbox", service_dir("sandbox"))
     port = free_port()
     environment = {
@@ -58,7 +58,7 @@ def sandbox_url(databases: Databases, own_port: int) -> Iterator[str]:
         "API_KEY": API_KEY,
         "PEERS__PAYMENTS": f"http://127.0.0.1:{own_port}",
         "WEBHOOKS__SECRET": WEBHOOK_SECRET,
-        "LATE_SECONDS": "1",
+        "LATE_SECONDS": "2.5",
         "HANG_SECONDS": "3",
         "LOG__LEVEL": "warning",
     }
@@ -93,7 +93,7 @@ def provider_settings(sandbox_url: str) -> ProviderSettings:
         url=sandbox_url,
         api_key=SecretStr(API_KEY),
         webhook_secret=SecretStr(WEBHOOK_SECRET),
-        timeout_seconds=0.8,
+        timeout_seconds=1.5,
     )
 
 
@@ -132,7 +132,7 @@ async def client(service: Service, own_port: int) -> AsyncIterator[AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(service.asgi, port=own_port, log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
-    async with AsyncClient(base_url=f"http://127.0.0.1:{own_port}", timeout=20) as client:
+    async with AsyncClient(base_url=f"http://127.0.0.1:{own_port}", timeout=30) as client:
         yield client
     server.should_exit = True
     await serving
@@ -142,7 +142,7 @@ async def client(service: Service, own_port: int) -> AsyncIterator[AsyncClient]:
 async def provider(sandbox_url: str) -> AsyncIterator[AsyncClient]:
     """Ask the sandbox directly."""
     headers = {"authorization": f"Bearer {API_KEY}"}
-    async with AsyncClient(base_url=sandbox_url, headers=headers, timeout=20) as client:
+    async with AsyncClient(base_url=sandbox_url, headers=headers, timeout=30) as client:
         yield client
 
 
@@ -188,14 +188,18 @@ class Orders:
         shown: dict[str, Any] = answer.json()
         return shown
 
+    async def exists(self) -> bool:
+        answer = await self.client.get(f"/v1/payments/{self.order_id}", headers=self.headers)
+        return answer.status_code == 200
+
     async def state(self) -> str:
         return str((await self.read())["state"])
 
-    async def insist(self, ask: Callable[[], Awaitable[Response]], *, seconds: float = 15) -> Response:
+    async def insist(self, ask: Callable[[], Awaitable[Response]], *, seconds: float = 40) -> Response:
         """Ask again while the outcome is pending, as orders does."""
         until = time.monotonic() + seconds
-        while (answer := await ask()).status_code == 202 or answer.json().get("code") == "payment-pending":
-            assert time.monotonic() < until
+        while (answer := await ask()).status_code in (202, 503) or answer.json().get("code") == "payment-pending":
+            assert time.monotonic() < until, answer.text
             await asyncio.sleep(0.2)
         return answer
 
