@@ -47,6 +47,7 @@ REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
+TOKENS = {"TOKENS__ISSUER", "TOKENS__JWKS_URL"}
 OWN_SECRETS = {
     "payments": {"PROVIDER__API_KEY": "a-key-of-the-provider", "PROVIDER__WEBHOOK_SECRET": "a-secret-of-webhooks"},
     "sandbox": {"API_KEY": "a-key-of-the-provider", "WEBHOOKS__SECRET": "a-secret-of-webhooks"},
@@ -67,6 +68,11 @@ def secret(service: str) -> dict[str, str]:
         values["KEYS__ENCRYPTION_KEY"] = KEY
         values |= {f"CLIENTS__{name.upper().replace('-', '_')}": "client" for name in manifests()}
     return values | OWN_SECRETS.get(service, {})
+
+
+def asks_auth(service: str) -> bool:
+    """Tell whether a service checks tokens, with auth's keys or its own."""
+    return service == "auth" or any(ask.service == "auth" for ask in manifests()[service].asks)
 
 
 @cache
@@ -138,7 +144,8 @@ def test_every_pod_would_start(service: str, scenario: Scenario, monkeypatch: py
                 patched.setenv(name, value)
             configured: Any = settings_of(service)(_env_file=None)
         assert (configured.host, configured.port, configured.metrics_port) == ("0.0.0.0", 8000, 9090)
-        assert configured.environment == ("development" if scenario.on_kind else "production")
+        developing = scenario.on_kind or manifests()[rendered.chart].development_only
+        assert configured.environment == ("development" if developing else "production")
         if manifests()[service].owns.database:
             url = make_url(configured.database.url.get_secret_value())
             assert (url.username, url.database, url.password) == (service, service, "a/b")
@@ -183,7 +190,9 @@ def test_on_kind_every_server_gets_the_secret_it_needs(credentials: Any, tmp_pat
 def test_every_variable_is_a_setting() -> None:
     for rendered in service_renders():
         for workload, values in running(rendered):
-            names = (name for name in values if name not in BESIDES)
+            # Every pod is told where tokens come from; who asks nobody for keys has no use for that.
+            told = BESIDES | (set() if asks_auth(rendered.chart) else TOKENS)
+            names = (name for name in values if name not in told)
             assert unknown(settings_of(rendered.chart), names) == [], f"{rendered} {workload}"
 
 
