@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tables
-from chassis.database import SessionDep, lock_key
+from chassis.database import Database, DatabaseDep, SessionDep, lock_key
 from chassis.errors import ConflictError, InvalidError, MalformedError
 
 LIFETIME = timedelta(hours=24)
@@ -152,6 +152,55 @@ class Once:
         )
 
 
+class _FirstTimeError(Exception):
+    """Nobody has sent this key before."""
+
+
+async def _first_time() -> Any:
+    raise _FirstTimeError
+
+
+Prepared = TypeVar("Prepared")
+
+
+class OnceAround:
+    """For a route that asks peers before its unit of work: a repeated request is answered without asking them again.
+
+    ::
+
+        async def place_order(body: OrderIn, once: IdempotentAround, ...) -> Order:
+            return await once(lambda: till.propose(body), place, again=orders.get, location="/v1/orders/{id}")
+
+    Two that run at once with one key both ask the peers; one of them makes the resource, and both show it.
+    """
+
+    def __init__(self, request: Request, response: Response, database: Database, key: str) -> None:
+        self._request = request
+        self._response = response
+        self._database = database
+        self._key = key
+
+    async def __call__(
+        self,
+        prepare: Callable[[], Awaitable[Prepared]],
+        make: Callable[[AsyncSession, Prepared], Awaitable[Made]],
+        *,
+        again: Callable[[str], Awaitable[Made]],
+        location: str | None = None,
+    ) -> Made:
+        """Prepare outside of any unit of work, then make the resource within one; see ``Once``."""
+        try:
+            async with self._database.transaction() as session:
+                return await self._once(session)(_first_time, again=again, location=location)
+        except _FirstTimeError:
+            prepared = await prepare()
+        async with self._database.transaction() as session:
+            return await self._once(session)(lambda: make(session, prepared), again=again, location=location)
+
+    def _once(self, session: AsyncSession) -> Once:
+        return Once(self._request, self._response, session, self._key)
+
+
 _Key = Annotated[
     str | None,
     Header(
@@ -171,10 +220,20 @@ async def once_per_key(request: Request, response: Response, session: SessionDep
 
 async def once_per_required_key(request: Request, response: Response, session: SessionDep, key: _Key = None) -> Once:
     """Insist on a key, for what moves money or stock, or makes an order."""
+    return Once(request, response, session, _given(key))
+
+
+async def once_around(request: Request, response: Response, database: DatabaseDep, key: _Key = None) -> OnceAround:
+    """Insist on a key, and leave it to the route when its unit of work begins."""
+    return OnceAround(request, response, database, _given(key))
+
+
+def _given(key: str | None) -> str:
     if key is None:
         raise IdempotencyKeyRequiredError("Send Idempotency-Key, a new one per thing you want to happen.")
-    return Once(request, response, session, key)
+    return key
 
 
 Idempotent = Annotated[Once, Depends(once_per_key)]
 IdempotentAlways = Annotated[Once, Depends(once_per_required_key)]
+IdempotentAround = Annotated[OnceAround, Depends(once_around)]
