@@ -1,0 +1,241 @@
+"""What requests and answers look like. Whatever a request has beside these fields is refused."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from chassis.money_schema import MoneyField
+from orders.api.fields import CartSecret, Country, Currency, Line, Phone, PostalCode, ProviderToken, Quantity, Reason
+from orders.domain.addresses import ShippingAddress
+from orders.domain.checkout import Wish
+from orders.domain.orders import OrderStatus
+from orders.domain.payment import PaymentMethod
+from orders.domain.shipping import ShippingMethod
+from orders.domain.views import CartView, OrderView
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class MergeIn(_In):
+    """An anonymous cart, and the secret that opens it."""
+
+    cart_id: UUID
+    secret: CartSecret
+
+
+class CartIn(_In):
+    """A cart to begin; somebody who is signed in has one, and may put an anonymous one into it."""
+
+    currency: Currency = "EUR"
+    merge: MergeIn | None = None
+
+
+class QuantityIn(_In):
+    """How many."""
+
+    quantity: Quantity
+
+
+class CartLineOut(_Out):
+    """How many of what."""
+
+    sku: str
+    quantity: int
+
+
+class CartOut(_Out):
+    """A cart. It knows no prices: they are catalog's at the moment of ordering."""
+
+    id: UUID
+    currency: str
+    lines: list[CartLineOut]
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, cart: CartView) -> Self:
+        """Show a cart."""
+        lines = [CartLineOut(sku=sku, quantity=quantity) for sku, quantity in sorted(cart.lines.items())]
+        return cls(id=cart.id, currency=cart.currency, lines=lines, changed_at=cart.changed_at)
+
+
+class OpenedCartOut(CartOut):
+    """A cart, and the secret of an anonymous one: it is shown this once, and opens the cart as `X-Cart-Secret`."""
+
+    secret: str | None = None
+
+
+class AddressIn(_In):
+    """Where it goes."""
+
+    recipient: Line
+    line1: Line
+    line2: Line | None = None
+    city: Line
+    region: Line | None = None
+    postal_code: PostalCode | None = None
+    country: Country
+    phone: Phone | None = None
+
+
+class PaymentIn(_In):
+    """A provider's token; never a card number."""
+
+    kind: Literal["card", "paypal"]
+    token: ProviderToken
+
+
+class OrderIn(_In):
+    """What to order: the caller's cart, one address or the id of a saved one, a payment or the id of a saved method."""
+
+    cart_id: UUID
+    shipping_method: ShippingMethod = ShippingMethod.STANDARD
+    shipping_address: AddressIn | None = None
+    address_id: UUID | None = None
+    payment: PaymentIn | None = None
+    payment_method_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _either_or(self) -> Self:
+        if (self.shipping_address is None) == (self.address_id is None):
+            raise ValueError("give either shipping_address or address_id")
+        if (self.payment is None) == (self.payment_method_id is None):
+            raise ValueError("give either payment or payment_method_id")
+        return self
+
+    @property
+    def wish(self) -> Wish:
+        """What is asked for, as the domain has it."""
+        return Wish(
+            self.cart_id,
+            self.shipping_method,
+            address=ShippingAddress(**self.shipping_address.model_dump()) if self.shipping_address else None,
+            address_id=self.address_id,
+            payment=PaymentMethod(self.payment.kind, self.payment.token) if self.payment else None,
+            payment_method_id=self.payment_method_id,
+        )
+
+
+class CancellationIn(_In):
+    """Why, if one wants to say."""
+
+    reason: Reason | None = None
+
+
+class AdjustmentOut(_Out):
+    """Why a line costs less, and by how much (negative)."""
+
+    rule: str
+    reason: str
+    amount: MoneyField
+
+
+class OrderLineOut(_Out):
+    """A line. `total` is `list_price` and the adjustments together; `tax` is contained in it."""
+
+    sku: str
+    product_id: str
+    name: str
+    quantity: int
+    unit_price: MoneyField
+    list_price: MoneyField
+    adjustments: list[AdjustmentOut]
+    total: MoneyField
+    tax_rate: Decimal
+    tax: MoneyField
+
+
+class ShippingOut(_Out):
+    """How it goes, and why that costs what it costs."""
+
+    method: ShippingMethod
+    zone: str
+    weight_grams: int
+    cost: MoneyField
+    reason: str
+
+
+class AddressOut(_Out):
+    """Where it goes."""
+
+    recipient: str
+    line1: str
+    line2: str | None
+    city: str
+    region: str | None
+    postal_code: str | None
+    country: str
+    phone: str | None
+
+
+class ChangeOut(_Out):
+    """An entry of the history; `by` is `customer`, `staff` or `system`."""
+
+    status: OrderStatus
+    at: datetime
+    by: str
+    reason: str | None
+
+
+class OrderOut(_Out):
+    """An order. `code` and `reason` say why it was rejected or cancelled; `tax` is contained in `total`."""
+
+    id: UUID
+    customer_id: UUID
+    cart_id: UUID
+    status: OrderStatus
+    code: str | None
+    reason: str | None
+    lines: list[OrderLineOut]
+    shipping: ShippingOut
+    items: MoneyField
+    discount: MoneyField
+    tax: MoneyField
+    total: MoneyField
+    shipping_address: AddressOut
+    payment_kind: str
+    cancel_requested_at: datetime | None
+    placed_at: datetime
+    changed_at: datetime
+    history: list[ChangeOut]
+
+    @classmethod
+    def of(cls, order: OrderView) -> "OrderOut":
+        """Show an order; who of the staff did something is not for everybody to know."""
+        quote = order.quote
+        return cls(
+            **{name: getattr(order, name) for name in _SAME},
+            lines=[OrderLineOut.model_validate(each) for each in quote.lines],
+            shipping=ShippingOut.model_validate(quote.shipping),
+            items=MoneyField.of(quote.items),
+            discount=MoneyField.of(quote.discount),
+            tax=MoneyField.of(quote.tax),
+            total=MoneyField.of(quote.total),
+            shipping_address=AddressOut.model_validate(order.address),
+            history=[
+                ChangeOut(status=each.status, at=each.at, by=each.by.partition(":")[0], reason=each.reason)
+                for each in order.history
+            ],
+        )
+
+
+_SAME = (
+    "id",
+    "customer_id",
+    "cart_id",
+    "status",
+    "code",
+    "reason",
+    "payment_kind",
+    "cancel_requested_at",
+    "placed_at",
+    "changed_at",
+)

@@ -1,0 +1,68 @@
+"""Orders and carts as rows, read without entities and without a transaction."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, select
+
+from chassis.database import Database
+from chassis.keyset import read_page
+from chassis.lookups import Lookup
+from orders.data.tables import carts, orders
+from orders.domain.ports import After, OrderFilter
+from orders.domain.views import CartView, OrderView
+
+_orders = select(*(orders.c[name] for name in OrderView._fields))
+_carts = select(*(carts.c[name] for name in CartView._fields)).where(carts.c.merged_into.is_(None))
+_order = Lookup(_orders.where(orders.c.id == bindparam("id")))
+_cart = Lookup(_carts.where(carts.c.id == bindparam("id")))
+_own_cart = Lookup(_carts.where(carts.c.customer_id == bindparam("customer_id")))
+
+
+class SqlOrderDirectory:
+    """The ``OrderDirectory`` of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, order_id: UUID) -> OrderView | None:
+        """Return the order or None; see the port."""
+        row = await _order.row(self._database, id=order_id)
+        return None if row is None else OrderView._make(row)
+
+    async def find_by(self, criteria: OrderFilter, *, after: After, limit: int) -> list[OrderView]:
+        """Return a page of orders; see the port. The ids of newer orders are greater (UUID version 7)."""
+        matching = _orders.where(*_conditions(criteria))
+        page = read_page(matching, orders.c.id, after=after, limit=limit, descending=True)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(page)).all()
+        return [OrderView._make(row) for row in rows]
+
+
+class SqlCartDirectory:
+    """The ``CartDirectory`` of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, cart_id: UUID) -> CartView | None:
+        """Return the cart or None; see the port."""
+        row = await _cart.row(self._database, id=cart_id)
+        return None if row is None else CartView._make(row)
+
+    async def find_of(self, customer_id: UUID) -> CartView | None:
+        """Return the customer's cart or None; see the port."""
+        row = await _own_cart.row(self._database, customer_id=customer_id)
+        return None if row is None else CartView._make(row)
+
+
+def _conditions(criteria: OrderFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if criteria.customer_id is not None:
+        conditions.append(orders.c.customer_id == criteria.customer_id)
+    if criteria.status is not None:
+        conditions.append(orders.c.status == criteria.status)
+    if criteria.placed_from is not None:
+        conditions.append(orders.c.placed_at >= criteria.placed_from)
+    if criteria.placed_before is not None:
+        conditions.append(orders.c.placed_at < criteria.placed_before)
+    return conditions

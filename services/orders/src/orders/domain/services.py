@@ -1,0 +1,213 @@
+"""What can be done with carts, orders and sagas: fetch, ask the entity, return. The caller's unit of work commits."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from chassis.clock import Clock
+from chassis.money import Money
+from orders.domain.carts import Cart
+from orders.domain.orders import Order, OrderNotFoundError, OrderStatus
+from orders.domain.payment import PaymentMethod
+from orders.domain.ports import Lines, UnitOfWork
+from orders.domain.sagas import Kind, Outcome, Saga, Step
+from orders.domain.views import CartView, OrderView
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who stands before a cart: a customer, somebody who knows a secret, or both."""
+
+    customer_id: UUID | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+class CartService:
+    """Changes carts."""
+
+    def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+
+    async def open_anonymous(self, currency: str) -> tuple[CartView, str]:
+        """Begin a cart for somebody unknown; also returns its secret, which nobody can find out later."""
+        cart = Cart(currency=currency, now=self._clock.now())
+        secret = cart.close_with_secret()
+        await self._uow.carts.add(cart)
+        return CartView.of(cart), secret
+
+    async def open_own(self, customer_id: UUID, currency: str) -> CartView:
+        """Return the customer's cart, which has the currency it began with."""
+        return CartView.of(await self._own(customer_id, currency))
+
+    async def merge(self, customer_id: UUID, currency: str, other_id: UUID, secret: str) -> CartView:
+        """Put an anonymous cart into the customer's.
+
+        Raises:
+            CartNotFoundError: There is none with this secret.
+            CartFullError: It does not fit.
+        """
+        own = await self._own(customer_id, currency)
+        own.merge(await self._uow.carts.get(other_id), secret, self._clock.now())
+        return CartView.of(own)
+
+    async def put(self, cart_id: UUID, visitor: Visitor, sku: str, quantity: int) -> CartView:
+        """Have exactly this many of a product in a cart.
+
+        Raises:
+            CartNotFoundError: It is not the visitor's.
+            CartFullError: It has too many products.
+        """
+        cart = await self._admitted(cart_id, visitor)
+        cart.put(sku, quantity, self._clock.now())
+        return CartView.of(cart)
+
+    async def take_out(self, cart_id: UUID, visitor: Visitor, sku: str) -> CartView:
+        """Have none of a product in a cart.
+
+        Raises:
+            CartNotFoundError: It is not the visitor's.
+        """
+        cart = await self._admitted(cart_id, visitor)
+        cart.take_out(sku, self._clock.now())
+        return CartView.of(cart)
+
+    async def _own(self, customer_id: UUID, currency: str) -> Cart:
+        return await self._uow.carts.get_or_add_of(customer_id, currency=currency, now=self._clock.now())
+
+    async def _admitted(self, cart_id: UUID, visitor: Visitor) -> Cart:
+        cart = await self._uow.carts.get(cart_id)
+        cart.admit(visitor.customer_id, visitor.secret)
+        return cart
+
+
+class OrderService:
+    """Changes orders on behalf of people."""
+
+    def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+
+    async def cancel(self, order_id: UUID, *, by: str, owner_id: UUID | None, reason: str | None) -> OrderView:
+        """Call an order off: raise the flag that a checkout under way reads, or begin to undo a confirmed order.
+
+        Args:
+            owner_id: Whose it has to be; None where staff asks.
+
+        Raises:
+            OrderNotFoundError: There is none, or it is somebody else's.
+            OrderNotCancellableError: It is too late.
+        """
+        sagas = await self._uow.sagas.lock_of(order_id)
+        order = await self._uow.orders.get(order_id)
+        if owner_id not in (None, order.customer_id):
+            raise OrderNotFoundError(order_id=str(order_id))
+        now = self._clock.now()
+        if order.request_cancellation(by, reason, now):
+            for saga in sagas:
+                saga.wake(now)
+            if order.status is OrderStatus.CONFIRMED:
+                await self._uow.sagas.add(reversal_of(order, now))
+        return OrderView.of(order)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call to be made, with all that it needs. What comes of it counts only with the ``token``."""
+
+    saga_id: UUID
+    token: int
+    step: Step
+    order_id: UUID
+    customer_id: UUID
+    lines: Lines
+    total: Money
+    payment: PaymentMethod | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of looking at an order's saga: something to do at once, or after a pause, or nothing any more."""
+
+    order_id: UUID
+    task: Task | None = None
+    pause_seconds: float | None = None
+
+
+class SagaService:
+    """Hands out the work of sagas and takes in its results. Times are the database's."""
+
+    def __init__(self, uow: UnitOfWork, *, lease: timedelta) -> None:
+        self._uow = uow
+        self._lease = lease
+
+    async def claim(self) -> Turn | None:
+        """Take a due saga; None if there is none."""
+        found = await self._uow.sagas.find_due()
+        if found is None:
+            return None
+        saga, now = found
+        order = await self._uow.orders.get(saga.order_id)
+        saga.claim(now, self._lease)
+        return await self._begin(saga, order, now)
+
+    async def settle(self, task: Task, outcome: Outcome) -> Turn | None:
+        """Take in what came of a task; None if somebody else has the saga by now, and nothing is changed."""
+        found = await self._uow.sagas.find_held(task.saga_id, task.token)
+        if found is None:
+            return None
+        saga, now = found
+        order = await self._uow.orders.get(saga.order_id)
+        if saga.settle(order, outcome, now, spread=_spread):
+            return await self._begin(saga, order, now)
+        return await self._turn(saga, order, now)
+
+    async def give_back(self, task: Task) -> None:
+        """Let somebody else have the saga at once."""
+        found = await self._uow.sagas.find_held(task.saga_id, task.token)
+        if found is not None:
+            found[0].release()
+
+    async def _begin(self, saga: Saga, order: Order, now: datetime) -> Turn:
+        step = saga.begin(order, now, self._lease)
+        return await self._turn(saga, order, now) if step is None else Turn(order.id, _task(saga, order, step))
+
+    async def _turn(self, saga: Saga, order: Order, now: datetime) -> Turn:
+        if saga.finished_at is None:
+            return Turn(order.id, pause_seconds=(saga.next_attempt_at - now).total_seconds())
+        if order.status is OrderStatus.CONFIRMED:
+            await self._after_confirmation(order, now)
+        return Turn(order.id)
+
+    async def _after_confirmation(self, order: Order, now: datetime) -> None:
+        cart = await self._uow.carts.find(order.cart_id)
+        if cart is not None:
+            cart.forget_bought(order.lines, now)
+        if order.cancel_requested_at is not None:
+            # Somebody wanted it after the capture had begun: it is undone now that all of it is there.
+            await self._uow.sagas.add(reversal_of(order, now))
+
+
+def reversal_of(order: Order, now: datetime) -> Saga:
+    """Return what undoes a confirmed order that was not shipped."""
+    return Saga(order.id, Kind.REVERSAL, now)
+
+
+def _task(saga: Saga, order: Order, step: Step) -> Task:
+    return Task(
+        saga.id,
+        saga.token,
+        step,
+        order.id,
+        order.customer_id,
+        order.lines,
+        order.quote.total,
+        saga.payment,
+        saga.traceparent,
+    )
+
+
+def _spread() -> float:
+    return random.uniform(0.5, 1)  # noqa: S311 - it spreads load and guards nothing

@@ -1,0 +1,70 @@
+"""Puts the service together: the only place that reads settings and knows every layer."""
+
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.app import Service
+from chassis.database import Database
+from chassis.peers import Peers
+from orders import events
+from orders.api import carts, orders
+from orders.clients.catalog import HttpCatalog
+from orders.clients.customers import HttpCustomers
+from orders.clients.inventory import HttpInventory
+from orders.clients.payments import HttpPayments
+from orders.data.directory import SqlCartDirectory, SqlOrderDirectory
+from orders.data.retention import purge_carts, purge_sagas
+from orders.data.units import WORK, SqlUnitOfWork
+from orders.domain.checkout import Till
+from orders.domain.discounts import DiscountCalculator, standard_rules
+from orders.domain.pricing import Pricer
+from orders.domain.progress import Progress
+from orders.domain.shipping import ShippingService
+from orders.domain.taxes import TaxTable
+from orders.settings import CheckoutSettings, Settings
+from orders.workers.sagas import Pace, SagaWorker
+
+__all__ = ["Settings", "build"]
+
+_HOUR = 3600
+
+
+def build(settings: Settings) -> Service:
+    """Build the service; nothing is opened yet."""
+    service = Service(settings, name="orders")
+    database = service.use_database(settings.database, publish=events.publish)
+    service.use_broker(settings.broker)
+    service.use_tokens(settings.tokens)
+    peers = service.use_peers(settings.client, settings.peers)
+    progress = Progress()
+    database.after_commit.append(partial(_wake, progress))
+    worker = _worker(settings.checkout, database, peers, progress)
+    service.run("sagas", worker.run)
+    service.every("purge-carts", _HOUR, partial(purge_carts, database))
+    service.every("purge-sagas", _HOUR, partial(purge_sagas, database))
+    state = service.app.state
+    state.units, state.progress, state.worker = SqlUnitOfWork, progress, worker
+    state.patience = settings.checkout.patience
+    state.orders, state.carts = SqlOrderDirectory(database), SqlCartDirectory(database)
+    pricer = Pricer(DiscountCalculator(standard_rules()), ShippingService(), TaxTable())
+    state.till = Till(state.carts, HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"]), pricer)
+    service.include(carts.router, orders.router)
+    return service
+
+
+def _worker(checkout: CheckoutSettings, database: Database, peers: Peers, progress: Progress) -> SagaWorker:
+    inventory = HttpInventory(peers["inventory"], expires_in_seconds=checkout.reservation_seconds)
+    pace = Pace(
+        lease_seconds=checkout.lease_seconds,
+        call_seconds=checkout.call_seconds,
+        poll_seconds=checkout.poll_seconds,
+        concurrency=checkout.concurrency,
+    )
+    return SagaWorker(database, SqlUnitOfWork, inventory, HttpPayments(peers["payments"]), progress, pace)
+
+
+def _wake(progress: Progress, session: AsyncSession) -> None:
+    """Have the workers of this process look at once at what a transaction has left for them."""
+    if session.info.pop(WORK, False):
+        progress.wake()
