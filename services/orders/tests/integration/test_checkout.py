@@ -4,39 +4,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from chassis.app import Service
 from chassis.database import Database
-from chassis.tables import outbox
 from orders.workers.sagas import SagaWorker
 from services.orders.tests.conftest import Shop
+from services.orders.tests.integration.working import told, work
 from services.orders.tests.peers import Peers
 
 pytestmark = pytest.mark.anyio
 
 Placed = Callable[..., Awaitable[str]]
 FORWARD = ["reserve", "authorise", "pin", "capture", "commit"]
-
-
-async def told(service: Service, order_id: str) -> list[str]:
-    database: Database = service.app.state.database
-    async with database.read() as connection:
-        found = await connection.execute(
-            select(outbox.c.type).where(outbox.c.subject == order_id).order_by(outbox.c.position)
-        )
-        return [kind.split(".")[2] for (kind,) in found]
-
-
-async def work(service: Service, worker: SagaWorker) -> None:
-    """Work until nothing is left to do, whatever pauses there should be in between."""
-    database: Database = service.app.state.database
-    for _ in range(30):
-        async with database.read() as connection:
-            await connection.execute(text("UPDATE sagas SET next_attempt_at = now() WHERE finished_at IS NULL"))
-        if not await worker.work_once():
-            return
-    raise AssertionError("there is no end to it")
 
 
 async def test_order_is_paid_and_its_stock_taken(

@@ -130,7 +130,9 @@ class Order:
         if self.cancel_requested_at is not None:
             return False
         if self.status not in CANCELLABLE:
-            raise OrderNotCancellableError(f"The order is {self.status}.", order_id=str(self.id), status=self.status)
+            raise OrderNotCancellableError(
+                f"The order is {self.status}.", order_id=str(self.id), order_status=self.status
+            )
         self.cancel_requested_at, self.cancel_requested_by = now, by
         self.reason = reason
         self._note(now)
