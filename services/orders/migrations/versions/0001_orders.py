@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id", name="sagas_order_id"), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("step", sa.String(16)),
-        sa.Column("verdict", sa.String(16)),
+        sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("code", sa.Text),
         sa.Column("reason", sa.Text),
         sa.Column("payment", postgresql.JSONB, comment="until the payment is authorised"),

@@ -8,12 +8,12 @@ from chassis.app import Service
 from chassis.database import Database
 from chassis.peers import Peers
 from orders import events
-from orders.api import carts, orders
+from orders.api import carts, orders, sagas, streams
 from orders.clients.catalog import HttpCatalog
 from orders.clients.customers import HttpCustomers
 from orders.clients.inventory import HttpInventory
 from orders.clients.payments import HttpPayments
-from orders.data.directory import SqlCartDirectory, SqlOrderDirectory
+from orders.data.directory import SqlCartDirectory, SqlOrderDirectory, SqlSagaDirectory
 from orders.data.retention import purge_carts, purge_sagas
 from orders.data.units import WORK, SqlUnitOfWork
 from orders.domain.checkout import Till
@@ -23,6 +23,7 @@ from orders.domain.progress import Progress
 from orders.domain.shipping import ShippingService
 from orders.domain.taxes import TaxTable
 from orders.settings import CheckoutSettings, Settings
+from orders.workers.metrics import SagaMetrics
 from orders.workers.sagas import Pace, SagaWorker
 
 __all__ = ["Settings", "build"]
@@ -48,8 +49,10 @@ def build(settings: Settings) -> Service:
     state.patience = settings.checkout.patience
     state.orders, state.carts = SqlOrderDirectory(database), SqlCartDirectory(database)
     pricer = Pricer(DiscountCalculator(standard_rules()), ShippingService(), TaxTable())
+    state.sagas = SqlSagaDirectory(database)
+    service.run("saga-metrics", SagaMetrics(state.sagas).run)
     state.till = Till(state.carts, HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"]), pricer)
-    service.include(carts.router, orders.router)
+    service.include(carts.router, streams.router, orders.router, sagas.router)
     return service
 
 

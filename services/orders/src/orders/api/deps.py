@@ -14,9 +14,9 @@ from chassis.errors import ForbiddenError
 from chassis.security import Bearer, Principal, requires
 from orders.api.fields import CartSecret
 from orders.domain.checkout import Checkout, Till
-from orders.domain.ports import CartDirectory, OrderDirectory
+from orders.domain.ports import CartDirectory, OrderDirectory, SagaDirectory
 from orders.domain.progress import Progress
-from orders.domain.services import CartService, OrderService, Visitor
+from orders.domain.services import CartService, OrderService, SagaDesk, Visitor
 
 MANAGE = "orders:manage"
 _OWN = "orders:own"
@@ -94,6 +94,20 @@ async def progress(request: Request) -> Progress:
     return found
 
 
+async def sagas_directory(request: Request) -> SagaDirectory:
+    """Return where to read sagas."""
+    found: SagaDirectory = request.app.state.sagas
+    return found
+
+
+async def saga_desk(request: Request, session: SessionDep) -> SagaDesk:
+    """Make the service within the request's unit of work."""
+    return SagaDesk(request.app.state.units(session), request.app.state.service.clock)
+
+
+Staff = requires(MANAGE)
+Sagas = Annotated[SagaDirectory, Depends(sagas_directory)]
+SagaDeskDep = Annotated[SagaDesk, Depends(saga_desk)]
 Orders = Annotated[OrderDirectory, Depends(orders_directory)]
 Carts = Annotated[CartDirectory, Depends(carts_directory)]
 TillDep = Annotated[Till, Depends(till)]

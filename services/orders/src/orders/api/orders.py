@@ -14,9 +14,20 @@ from chassis.idempotency import IdempotentAlways, IdempotentAround
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from orders.api.deps import Orders, OrderServiceDep, OwnId, Patience, Person, PersonDep, ProgressDep, TillDep, checkout
+from orders.api.deps import (
+    Orders,
+    OrderServiceDep,
+    OwnId,
+    Patience,
+    Person,
+    PersonDep,
+    ProgressDep,
+    Staff,
+    TillDep,
+    checkout,
+)
 from orders.api.fields import Instant
-from orders.api.schemas import CancellationIn, OrderIn, OrderOut
+from orders.api.schemas import CancellationIn, EntryOut, OrderIn, OrderOut
 from orders.domain.addresses import AddressUnknownError
 from orders.domain.carts import CartEmptyError, CartNotFoundError
 from orders.domain.checkout import Proposal
@@ -97,16 +108,8 @@ async def _until_ended(order: OrderView, orders: OrderDirectory, progress: Progr
             changed.clear()
             order = await _found(orders, str(order.id))
             if order.is_running:
-                await _either(changed, min(left, _LOOK_AGAIN_SECONDS))
+                await progress.either(changed, min(left, _LOOK_AGAIN_SECONDS))
     return order
-
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 async def criteria(
@@ -144,6 +147,13 @@ async def read_order(
     if not _may_see(person, order):
         raise OrderNotFoundError(order_id=str(order_id))
     return unless_known(request, response, order.version) or OrderOut.of(order)
+
+
+@router.get("/{order_id}/history", responses=responses(OrderNotFoundError), dependencies=[Staff])
+async def read_history(order_id: UUID, orders: Orders) -> list[EntryOut]:
+    """Return everything that became of an order, with the accounts that did it; staff only."""
+    order = await _found(orders, str(order_id))
+    return [EntryOut.model_validate(each) for each in order.history]
 
 
 @router.post(

@@ -13,6 +13,7 @@ from orders.domain.addresses import ShippingAddress
 from orders.domain.checkout import Wish
 from orders.domain.orders import OrderStatus
 from orders.domain.payment import PaymentMethod
+from orders.domain.sagas import Kind, Step, Verdict
 from orders.domain.shipping import ShippingMethod
 from orders.domain.views import CartView, OrderView
 
@@ -128,6 +129,40 @@ class CancellationIn(_In):
     """Why, if one wants to say."""
 
     reason: Reason | None = None
+
+
+class AbandonmentIn(_In):
+    """Why it is given up; the history keeps it."""
+
+    reason: Reason
+
+
+class SagaOut(_Out):
+    """What has to be done for an order. `step` is what comes next, `error` what went wrong last."""
+
+    id: UUID
+    order_id: UUID
+    kind: Kind
+    step: Step | None
+    verdict: Verdict
+    code: str | None
+    reason: str | None
+    attempts: int
+    error: str | None
+    next_attempt_at: datetime
+    leased_until: datetime | None
+    deadline_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class EntryOut(_Out):
+    """An entry of an order's history, with the account that did it."""
+
+    status: OrderStatus
+    at: datetime
+    by: str
+    reason: str | None
 
 
 class AdjustmentOut(_Out):

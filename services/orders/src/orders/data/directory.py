@@ -1,20 +1,28 @@
-"""Orders and carts as rows, read without entities and without a transaction."""
+"""Orders, sagas and carts as rows, read without entities and without a transaction."""
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from chassis.database import Database
 from chassis.keyset import read_page
 from chassis.lookups import Lookup
-from orders.data.tables import carts, orders
-from orders.domain.ports import After, OrderFilter
-from orders.domain.views import CartView, OrderView
+from orders.data.tables import carts, orders, sagas
+from orders.domain.ports import After, OrderFilter, SagaState
+from orders.domain.sagas import STUCK_AFTER
+from orders.domain.views import CartView, OpenSagas, OrderView, SagaView
 
 _orders = select(*(orders.c[name] for name in OrderView._fields))
 _carts = select(*(carts.c[name] for name in CartView._fields)).where(carts.c.merged_into.is_(None))
 _order = Lookup(_orders.where(orders.c.id == bindparam("id")))
 _cart = Lookup(_carts.where(carts.c.id == bindparam("id")))
+_sagas = select(*(sagas.c[name] for name in SagaView._fields))
+_saga = Lookup(_sagas.where(sagas.c.id == bindparam("id")))
+_IN_STATE = {
+    SagaState.RUNNING: sagas.c.finished_at.is_(None),
+    SagaState.STUCK: and_(sagas.c.finished_at.is_(None), sagas.c.created_at < func.now() - STUCK_AFTER),
+    SagaState.FINISHED: sagas.c.finished_at.is_not(None),
+}
 _own_cart = Lookup(_carts.where(carts.c.customer_id == bindparam("customer_id")))
 
 
@@ -36,6 +44,40 @@ class SqlOrderDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(page)).all()
         return [OrderView._make(row) for row in rows]
+
+
+class SqlSagaDirectory:
+    """The ``SagaDirectory`` of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, saga_id: UUID) -> SagaView | None:
+        """Return the saga or None; see the port."""
+        row = await _saga.row(self._database, id=saga_id)
+        return None if row is None else SagaView._make(row)
+
+    async def find_by(
+        self, state: SagaState | None, *, order_id: UUID | None, after: After, limit: int
+    ) -> list[SagaView]:
+        """Return a page of sagas; see the port."""
+        matching = _sagas if state is None else _sagas.where(_IN_STATE[state])
+        if order_id is not None:
+            matching = matching.where(sagas.c.order_id == order_id)
+        page = read_page(matching, sagas.c.id, after=after, limit=limit, descending=True)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(page)).all()
+        return [SagaView._make(row) for row in rows]
+
+    async def open_ones(self) -> OpenSagas:
+        """Count what has not finished; see the port."""
+        age = func.extract("epoch", func.clock_timestamp() - func.min(sagas.c.created_at))
+        stuck = func.count().filter(_IN_STATE[SagaState.STUCK])
+        counted = select(func.count(), stuck, func.greatest(func.coalesce(age, 0), 0))
+        async with self._database.read() as connection:
+            found = await connection.execute(counted.where(sagas.c.finished_at.is_(None)))
+            running, ill, seconds = found.one()
+        return OpenSagas(running, ill, float(seconds))
 
 
 class SqlCartDirectory:

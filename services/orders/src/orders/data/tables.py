@@ -92,7 +92,7 @@ sagas = Table(
     Column("order_id", Uuid, ForeignKey("orders.id", name="sagas_order_id"), nullable=False),
     Column("kind", _words(Kind), nullable=False),
     Column("step", _words(Step)),
-    Column("verdict", _words(Verdict)),
+    Column("verdict", _words(Verdict), nullable=False),
     Column("code", Text),
     Column("reason", Text),
     Column("payment", Document(PaymentMethod), comment="until the payment is authorised"),

@@ -11,7 +11,7 @@ from orders.data import mapping  # noqa: F401 - classes have to be mapped before
 from orders.data.tables import carts, orders, sagas
 from orders.domain.carts import Cart, CartNotFoundError
 from orders.domain.orders import Order, OrderNotFoundError
-from orders.domain.sagas import Saga
+from orders.domain.sagas import Saga, SagaNotFoundError
 
 _now = func.clock_timestamp()
 
@@ -99,6 +99,15 @@ class SqlSagaRepository:
         held = select(Saga, _now).where(sagas.c.id == saga_id, sagas.c.token == token).with_for_update()
         row = (await self._session.execute(held)).one_or_none()
         return None if row is None else (row[0], row[1])
+
+    async def get(self, saga_id: UUID) -> Saga:
+        """Return the saga, locked; see the port."""
+        found = await self._session.scalars(select(Saga).where(sagas.c.id == saga_id).with_for_update())
+        saga = found.one_or_none()
+        if saga is None:
+            raise SagaNotFoundError(saga_id=str(saga_id))
+        self._session.info[WORK] = True
+        return saga
 
     async def lock_of(self, order_id: UUID) -> list[Saga]:
         """Return the order's unfinished sagas, locked; see the port."""

@@ -144,6 +144,10 @@ class Order:
         self._become(OrderStatus.CANCELLED, now, self.cancel_requested_by or SYSTEM, self.reason)
         self.events.append(OrderCancelled(self, self.version, now, self.reason or ""))
 
+    def remark(self, by: str, reason: str, now: datetime) -> None:
+        """Have something in the history that changes no status."""
+        self._become(self.status, now, by, reason)
+
     def _become(self, status: OrderStatus, now: datetime, by: str, reason: str | None = None) -> None:
         self.status = status
         self.history = (*self.history, Change(status, now, by, reason))

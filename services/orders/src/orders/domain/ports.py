@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from orders.domain.orders import Order, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.pricing import Product
 from orders.domain.sagas import Outcome, Saga
-from orders.domain.views import CartView, OrderView
+from orders.domain.views import CartView, OpenSagas, OrderView, SagaView
 
 Lines = Sequence[tuple[str, int]]
 """SKUs with their quantities."""
@@ -74,6 +75,14 @@ class SagaRepository(Protocol):
         """Return the saga and the database's time if ``token`` is its last claim, or None: somebody else has it."""
         ...
 
+    async def get(self, saga_id: UUID) -> Saga:
+        """Return the saga.
+
+        Raises:
+            SagaNotFoundError: There is none.
+        """
+        ...
+
     async def lock_of(self, order_id: UUID) -> list[Saga]:
         """Return what has not finished of an order's sagas."""
         ...
@@ -121,6 +130,32 @@ class OrderDirectory(Protocol):
 
     async def find_by(self, criteria: OrderFilter, *, after: After, limit: int) -> list[OrderView]:
         """Return a page of orders, newest first."""
+        ...
+
+
+class SagaState(StrEnum):
+    """Which sagas to list; stuck ones run too."""
+
+    RUNNING = "running"
+    STUCK = "stuck"
+    FINISHED = "finished"
+
+
+class SagaDirectory(Protocol):
+    """Sagas to be looked at."""
+
+    async def find(self, saga_id: UUID) -> SagaView | None:
+        """Return the saga, or None."""
+        ...
+
+    async def find_by(
+        self, state: SagaState | None, *, order_id: UUID | None, after: After, limit: int
+    ) -> list[SagaView]:
+        """Return a page of sagas, newest first."""
+        ...
+
+    async def open_ones(self) -> OpenSagas:
+        """Count what has not finished."""
         ...
 
 

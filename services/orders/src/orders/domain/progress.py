@@ -22,17 +22,22 @@ class Progress:
 
     async def work(self, seconds: float) -> None:
         """Return when there is something to do, or after so many seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._work.wait()
-        except TimeoutError:
-            return
+        await self.either(self._work, seconds)
         self._work.clear()
 
     def changed(self, order_id: UUID) -> None:
         """Say that an order has changed."""
         for event in self._waiting.get(order_id, ()):
             event.set()
+
+    @staticmethod
+    async def either(event: asyncio.Event, seconds: float) -> None:
+        """Return when the event is set, or after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return
 
     @contextmanager
     def watching(self, order_id: UUID) -> Iterator[asyncio.Event]:

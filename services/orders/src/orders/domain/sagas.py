@@ -20,12 +20,38 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from chassis.errors import ConflictError, NotFoundError
 from chassis.ids import uuid7
 from orders.domain.orders import Order, OrderStatus
 from orders.domain.payment import PaymentMethod
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
+
+
+STUCK_AFTER = timedelta(minutes=2)
+"""A saga that takes longer than this is one that somebody should look at."""
+
+
+class SagaNotFoundError(NotFoundError):
+    """There is no such saga, or it ended long ago."""
+
+    code = "saga-not-found"
+    title = "No such saga"
+
+
+class SagaNotAbandonableError(ConflictError):
+    """Money may have moved, or it has ended, or it is being undone already: there is only forward."""
+
+    code = "saga-not-abandonable"
+    title = "The saga cannot be given up any more"
+
+
+class SagaFinishedError(ConflictError):
+    """It has come to its end."""
+
+    code = "saga-finished"
+    title = "The saga has finished"
 
 
 class Kind(StrEnum):
@@ -197,6 +223,29 @@ class Saga:
         """Undo what was done, beginning at ``to``."""
         self.verdict, self.code, self.reason = verdict, code, reason
         self._go_to(to)
+
+    def retry(self, now: datetime) -> None:
+        """Be looked at now instead of after the pause.
+
+        Raises:
+            SagaFinishedError: There is nothing left to do.
+        """
+        if self.finished_at is not None:
+            raise SagaFinishedError(saga_id=str(self.id))
+        self.wake(now)
+
+    def abandon(self, reason: str, now: datetime) -> None:
+        """Give it up before the pivot; whoever is at it is believed no more.
+
+        Raises:
+            SagaNotAbandonableError: The capture may have begun, or there is nothing to give up.
+        """
+        if not self.can_turn_back:
+            raise SagaNotAbandonableError(saga_id=str(self.id), step=self.step)
+        self.turn_back(Verdict.REJECTED, "abandoned", reason, to=self._way_back())
+        self.token += 1
+        self.release()
+        self.wake(now)
 
     def wake(self, now: datetime) -> None:
         """Be looked at now, unless somebody is at it."""

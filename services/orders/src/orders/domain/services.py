@@ -11,8 +11,8 @@ from orders.domain.carts import Cart
 from orders.domain.orders import Order, OrderNotFoundError, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.ports import Lines, UnitOfWork
-from orders.domain.sagas import Kind, Outcome, Saga, Step
-from orders.domain.views import CartView, OrderView
+from orders.domain.sagas import Kind, Outcome, Saga, Step, Verdict
+from orders.domain.views import CartView, OrderView, SagaView
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,38 @@ class OrderService:
         return OrderView.of(order)
 
 
+class SagaDesk:
+    """What staff does with sagas."""
+
+    def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+
+    async def retry(self, saga_id: UUID) -> SagaView:
+        """Have a saga looked at now.
+
+        Raises:
+            SagaNotFoundError, SagaFinishedError: There is nothing to look at.
+        """
+        saga = await self._uow.sagas.get(saga_id)
+        saga.retry(self._clock.now())
+        return SagaView.of(saga)
+
+    async def abandon(self, saga_id: UUID, *, by: str, reason: str) -> SagaView:
+        """Give a checkout up: undo what was begun, and reject the order.
+
+        Raises:
+            SagaNotFoundError: There is none.
+            SagaNotAbandonableError: The pivot is behind it.
+        """
+        saga = await self._uow.sagas.get(saga_id)
+        order = await self._uow.orders.get(saga.order_id)
+        now = self._clock.now()
+        saga.abandon(reason, now)
+        order.remark(by, f"The checkout was given up: {reason}", now)
+        return SagaView.of(saga)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One call to be made, with all that it needs. What comes of it counts only with the ``token``."""
@@ -125,6 +157,7 @@ class Task:
     total: Money
     payment: PaymentMethod | None
     traceparent: str | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +167,16 @@ class Turn:
     order_id: UUID
     task: Task | None = None
     pause_seconds: float | None = None
+    ending: "Ending | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a saga ended, and how long it took."""
+
+    kind: Kind
+    verdict: Verdict
+    seconds: float
 
 
 class SagaService:
@@ -179,7 +222,7 @@ class SagaService:
             return Turn(order.id, pause_seconds=(saga.next_attempt_at - now).total_seconds())
         if order.status is OrderStatus.CONFIRMED:
             await self._after_confirmation(order, now)
-        return Turn(order.id)
+        return Turn(order.id, ending=Ending(saga.kind, saga.verdict, (now - saga.created_at).total_seconds()))
 
     async def _after_confirmation(self, order: Order, now: datetime) -> None:
         cart = await self._uow.carts.find(order.cart_id)
@@ -206,6 +249,7 @@ def _task(saga: Saga, order: Order, step: Step) -> Task:
         order.quote.total,
         saga.payment,
         saga.traceparent,
+        saga.attempts,
     )
 
 

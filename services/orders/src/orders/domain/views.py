@@ -9,6 +9,7 @@ from orders.domain.addresses import ShippingAddress
 from orders.domain.carts import Cart, opens
 from orders.domain.orders import RUNNING, Change, Order, OrderStatus
 from orders.domain.pricing import Quote
+from orders.domain.sagas import Kind, Saga, Step, Verdict
 
 
 class CartView(NamedTuple):
@@ -59,3 +60,36 @@ class OrderView(NamedTuple):
     def is_running(self) -> bool:
         """Whether the checkout is under way."""
         return self.status in RUNNING
+
+
+class SagaView(NamedTuple):
+    """A saga as staff reads it; what the payment is made with is nobody's to see."""
+
+    id: UUID
+    order_id: UUID
+    kind: Kind
+    step: Step | None
+    verdict: Verdict
+    code: str | None
+    reason: str | None
+    attempts: int
+    error: str | None
+    token: int
+    next_attempt_at: datetime
+    leased_until: datetime | None
+    deadline_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, saga: Saga) -> "SagaView":
+        """Show a saga as it stands."""
+        return cls(*(getattr(saga, name) for name in cls._fields))
+
+
+class OpenSagas(NamedTuple):
+    """How many sagas have not finished, how many of them are stuck, and how long the oldest has been at it."""
+
+    running: int
+    stuck: int
+    oldest_seconds: float

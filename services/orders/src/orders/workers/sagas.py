@@ -20,6 +20,7 @@ from orders.domain.ports import Inventory, Payments, UnitOfWork
 from orders.domain.progress import Progress
 from orders.domain.sagas import Later, Outcome, Step
 from orders.domain.services import SagaService, Task, Turn
+from orders.workers.metrics import attempts, count_ending
 
 _steps = Counter(
     "tradewind_orders_saga_steps_total", "Calls that sagas made, by what came of them.", ("step", "outcome")
@@ -112,6 +113,10 @@ class SagaWorker:
                     return
                 turn = settled
                 self._progress.changed(turn.order_id)
+                if turn.task is not None or turn.ending is not None:
+                    attempts.labels(task.step).observe(task.attempts)
+            if turn.ending is not None:
+                count_ending(turn.ending)
             if turn.pause_seconds is not None:
                 asyncio.get_running_loop().call_later(turn.pause_seconds, self._progress.wake)
         except Exception:  # noqa: BLE001 - the lease ends, and somebody tries again
