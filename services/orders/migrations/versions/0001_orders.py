@@ -46,6 +46,9 @@ def upgrade() -> None:
         sa.Column("placed_at", _instant, nullable=False),
         sa.Column("changed_at", _instant, nullable=False),
         sa.Column("history", postgresql.JSONB, nullable=False),
+        sa.Column("shipments", postgresql.JSONB, nullable=False),
+        sa.Column("returns", postgresql.JSONB, nullable=False),
+        sa.Column("refunds", postgresql.JSONB, nullable=False),
     )
     op.create_index("orders_customer_id_id", "orders", ["customer_id", "id"])
     op.create_index("orders_status_id", "orders", ["status", "id"])
@@ -58,6 +61,8 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("code", sa.Text),
         sa.Column("reason", sa.Text),
+        sa.Column("amount", postgresql.JSONB),
+        sa.Column("lines", postgresql.JSONB, nullable=False),
         sa.Column("payment", postgresql.JSONB, comment="until the payment is authorised"),
         sa.Column("traceparent", sa.Text),
         sa.Column("attempts", sa.Integer, nullable=False),

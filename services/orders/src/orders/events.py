@@ -1,7 +1,7 @@
 """What of an order's life is told to others, and in which words."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from chassis.events import EventData, Message
@@ -46,6 +46,46 @@ class OrderConfirmed(_OrderEvent):
     confirmed_at: datetime
 
 
+class ShippedLine(EventData):
+    """How many pieces of what."""
+
+    name: ClassVar[str] = "shipped-line"
+
+    sku: str
+    quantity: int
+
+
+class OrderShipped(_OrderEvent):
+    """Pieces of an order have left the warehouse; `complete` if they were the last."""
+
+    name: ClassVar[str] = "order-shipped"
+
+    shipment_id: UUID
+    carrier: str
+    tracking_number: str
+    lines: list[ShippedLine]
+    complete: bool
+    shipped_at: datetime
+
+
+class OrderDelivered(_OrderEvent):
+    """All of an order has arrived."""
+
+    name: ClassVar[str] = "order-delivered"
+
+    delivered_at: datetime
+
+
+class OrderRefunded(_OrderEvent):
+    """Money of an order has gone back, for a return or otherwise."""
+
+    name: ClassVar[str] = "order-refunded"
+
+    refund_id: UUID
+    amount: MoneyField
+    refunded_at: datetime
+
+
 class OrderRejected(_OrderEvent):
     """An order came to nothing; ``code`` says why."""
 
@@ -63,7 +103,15 @@ class OrderCancelled(_OrderEvent):
     cancelled_at: datetime
 
 
-PUBLISHED = (OrderPlaced, OrderConfirmed, OrderRejected, OrderCancelled)
+PUBLISHED = (
+    OrderPlaced,
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancelled,
+    OrderShipped,
+    OrderDelivered,
+    OrderRefunded,
+)
 """Everything this service tells; the JSON Schemas are checked in under ``events``."""
 
 
@@ -73,19 +121,45 @@ def publish(event: domain.OrderEvent) -> Message:
 
 
 def _data(event: domain.OrderEvent) -> EventData:
-    order = event.order
-    common = {"order_id": order.id, "customer_id": order.customer_id, "total": MoneyField.of(order.quote.total)}
+    order, at = event.order, event.at
+    common: dict[str, Any] = {
+        "order_id": order.id,
+        "customer_id": order.customer_id,
+        "total": MoneyField.of(order.quote.total),
+    }
+    data: EventData
     match event:
         case domain.OrderPlaced():
-            return OrderPlaced(**common, lines=_lines(order), placed_at=event.at)
+            data = OrderPlaced(**common, lines=_lines(order), placed_at=at)
         case domain.OrderConfirmed():
-            country = order.address.country
-            return OrderConfirmed(**common, lines=_lines(order), country=country, confirmed_at=event.at)
+            data = OrderConfirmed(**common, lines=_lines(order), country=order.address.country, confirmed_at=at)
+        case domain.OrderShipped():
+            data = _shipped(event, common)
+        case domain.OrderDelivered():
+            data = OrderDelivered(**common, delivered_at=at)
+        case domain.OrderRefunded():
+            amount = MoneyField.of(event.amount)
+            data = OrderRefunded(**common, refund_id=event.refund_id, amount=amount, refunded_at=at)
         case domain.OrderRejected():
-            return OrderRejected(**common, code=event.code, rejected_at=event.at)
+            data = OrderRejected(**common, code=event.code, rejected_at=at)
         case domain.OrderCancelled():
-            return OrderCancelled(**common, cancelled_at=event.at)
-    raise TypeError(event)
+            data = OrderCancelled(**common, cancelled_at=at)
+        case _:
+            raise TypeError(event)
+    return data
+
+
+def _shipped(event: domain.OrderShipped, common: dict[str, Any]) -> OrderShipped:
+    shipment = event.shipment
+    return OrderShipped(
+        **common,
+        shipment_id=shipment.id,
+        carrier=shipment.carrier,
+        tracking_number=shipment.tracking_number,
+        lines=[ShippedLine(sku=sku, quantity=quantity) for sku, quantity in shipment.lines],
+        complete=event.complete,
+        shipped_at=event.at,
+    )
 
 
 def _lines(order: Order) -> list[OrderedLine]:

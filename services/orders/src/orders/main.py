@@ -8,7 +8,7 @@ from chassis.app import Service
 from chassis.database import Database
 from chassis.peers import Peers
 from orders import events
-from orders.api import carts, orders, sagas, streams
+from orders.api import carts, fulfilment, orders, sagas, streams
 from orders.clients.catalog import HttpCatalog
 from orders.clients.customers import HttpCustomers
 from orders.clients.inventory import HttpInventory
@@ -52,7 +52,7 @@ def build(settings: Settings) -> Service:
     state.sagas = SqlSagaDirectory(database)
     service.run("saga-metrics", SagaMetrics(state.sagas).run)
     state.till = Till(state.carts, HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"]), pricer)
-    service.include(carts.router, streams.router, orders.router, sagas.router)
+    service.include(carts.router, streams.router, orders.router, fulfilment.router, sagas.router)
     return service
 
 

@@ -16,7 +16,7 @@ from orders.api.fields import CartSecret
 from orders.domain.checkout import Checkout, Till
 from orders.domain.ports import CartDirectory, OrderDirectory, SagaDirectory
 from orders.domain.progress import Progress
-from orders.domain.services import CartService, OrderService, SagaDesk, Visitor
+from orders.domain.services import CartService, FulfilmentService, OrderService, SagaDesk, Visitor
 
 MANAGE = "orders:manage"
 _OWN = "orders:own"
@@ -105,6 +105,12 @@ async def saga_desk(request: Request, session: SessionDep) -> SagaDesk:
     return SagaDesk(request.app.state.units(session), request.app.state.service.clock)
 
 
+async def fulfilment(request: Request, session: SessionDep) -> FulfilmentService:
+    """Make the service within the request's unit of work."""
+    return FulfilmentService(request.app.state.units(session), request.app.state.service.clock)
+
+
+FulfilmentDep = Annotated[FulfilmentService, Depends(fulfilment)]
 Staff = requires(MANAGE)
 Sagas = Annotated[SagaDirectory, Depends(sagas_directory)]
 SagaDeskDep = Annotated[SagaDesk, Depends(saga_desk)]

@@ -2,18 +2,31 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from chassis.money_schema import MoneyField
-from orders.api.fields import CartSecret, Country, Currency, Line, Phone, PostalCode, ProviderToken, Quantity, Reason
+from orders.api.fields import (
+    CartSecret,
+    Country,
+    Currency,
+    Line,
+    Phone,
+    PostalCode,
+    ProviderToken,
+    Quantity,
+    Reason,
+    Sku,
+)
 from orders.domain.addresses import ShippingAddress
 from orders.domain.checkout import Wish
 from orders.domain.orders import OrderStatus
 from orders.domain.payment import PaymentMethod
+from orders.domain.returns import ReturnState
 from orders.domain.sagas import Kind, Step, Verdict
+from orders.domain.shipments import Pieces
 from orders.domain.shipping import ShippingMethod
 from orders.domain.views import CartView, OrderView
 
@@ -137,6 +150,110 @@ class AbandonmentIn(_In):
     reason: Reason
 
 
+class PiecesIn(_In):
+    """How many pieces of what."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+def _pieces(lines: list[PiecesIn]) -> Pieces:
+    return tuple((each.sku, each.quantity) for each in lines)
+
+
+class ShipmentIn(_In):
+    """What leaves the warehouse, and with whom."""
+
+    carrier: Line
+    tracking_number: Line
+    lines: Annotated[list[PiecesIn], Field(min_length=1, max_length=100)]
+
+    @property
+    def pieces(self) -> Pieces:
+        """The lines, as the domain has them."""
+        return _pieces(self.lines)
+
+
+class ReturnIn(_In):
+    """What comes back, and why."""
+
+    lines: Annotated[list[PiecesIn], Field(min_length=1, max_length=100)]
+    reason: Reason
+
+    @property
+    def pieces(self) -> Pieces:
+        """The lines, as the domain has them."""
+        return _pieces(self.lines)
+
+
+class AcceptanceIn(_In):
+    """Whether what came back can be sold again."""
+
+    restock: StrictBool = True
+
+
+class RefundIn(_In):
+    """How much goes back, and why."""
+
+    amount: MoneyField
+    reason: Reason
+
+    @field_validator("amount")
+    @classmethod
+    def _something(cls, amount: MoneyField) -> MoneyField:
+        if amount.amount <= 0:
+            raise ValueError("should be more than nothing")
+        return amount
+
+
+class PiecesOut(_Out):
+    """How many pieces of what."""
+
+    sku: str
+    quantity: int
+
+
+PiecesField = Annotated[
+    list[PiecesOut],
+    BeforeValidator(lambda pieces: [{"sku": sku, "quantity": quantity} for sku, quantity in pieces]),
+]
+
+
+class ShipmentOut(_Out):
+    """A parcel."""
+
+    id: UUID
+    carrier: str
+    tracking_number: str
+    lines: PiecesField
+    shipped_at: datetime
+    delivered_at: datetime | None
+
+
+class ReturnOut(_Out):
+    """Pieces that come back; `amount` is what was paid for them, without shipping."""
+
+    id: UUID
+    lines: PiecesField
+    amount: MoneyField
+    reason: str
+    state: ReturnState
+    restock: bool
+    requested_at: datetime
+    decided_at: datetime | None
+    refunded_at: datetime | None
+
+
+class RefundOut(_Out):
+    """Money that goes back for another reason than a return."""
+
+    id: UUID
+    amount: MoneyField
+    reason: str
+    requested_at: datetime
+    refunded_at: datetime | None
+
+
 class SagaOut(_Out):
     """What has to be done for an order. `step` is what comes next, `error` what went wrong last."""
 
@@ -241,6 +358,9 @@ class OrderOut(_Out):
     placed_at: datetime
     changed_at: datetime
     history: list[ChangeOut]
+    shipments: list[ShipmentOut]
+    returns: list[ReturnOut]
+    refunds: list[RefundOut]
 
     @classmethod
     def of(cls, order: OrderView) -> "OrderOut":
@@ -259,6 +379,9 @@ class OrderOut(_Out):
                 ChangeOut(status=each.status, at=each.at, by=each.by.partition(":")[0], reason=each.reason)
                 for each in order.history
             ],
+            shipments=[ShipmentOut.model_validate(each) for each in order.shipments],
+            returns=[ReturnOut.model_validate(each) for each in order.returns],
+            refunds=[RefundOut.model_validate(each) for each in order.refunds],
         )
 
 

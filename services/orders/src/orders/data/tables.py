@@ -29,12 +29,15 @@ from sqlalchemy import (
     text,
 )
 
+from chassis.money import Money
 from orders.data.documents import Document
 from orders.domain.addresses import ShippingAddress
 from orders.domain.orders import Change, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.pricing import Quote
+from orders.domain.returns import Refund, Return
 from orders.domain.sagas import Kind, Step, Verdict
+from orders.domain.shipments import Pieces, Shipment
 
 metadata = MetaData()
 
@@ -81,6 +84,9 @@ orders = Table(
     Column("placed_at", _instant, nullable=False),
     Column("changed_at", _instant, nullable=False),
     Column("history", Document(tuple[Change, ...]), nullable=False),
+    Column("shipments", Document(tuple[Shipment, ...]), nullable=False),
+    Column("returns", Document(tuple[Return, ...]), nullable=False),
+    Column("refunds", Document(tuple[Refund, ...]), nullable=False),
     Index("orders_customer_id_id", "customer_id", "id"),
     Index("orders_status_id", "status", "id"),
 )
@@ -95,6 +101,8 @@ sagas = Table(
     Column("verdict", _words(Verdict), nullable=False),
     Column("code", Text),
     Column("reason", Text),
+    Column("amount", Document(Money)),
+    Column("lines", Document(Pieces), nullable=False),
     Column("payment", Document(PaymentMethod), comment="until the payment is authorised"),
     Column("traceparent", Text),
     Column("attempts", Integer, nullable=False),

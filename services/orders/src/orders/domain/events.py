@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from chassis.money import Money
+
 if TYPE_CHECKING:
     from orders.domain.orders import Order
+    from orders.domain.shipments import Shipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,26 @@ class OrderPlaced(OrderEvent):
 
 class OrderConfirmed(OrderEvent):
     """It is paid and its stock is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderShipped(OrderEvent):
+    """Pieces have left the warehouse; ``complete`` if they were the last."""
+
+    shipment: "Shipment"
+    complete: bool
+
+
+class OrderDelivered(OrderEvent):
+    """All of it has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefunded(OrderEvent):
+    """Money has gone back, for a return or otherwise."""
+
+    refund_id: UUID
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
                      [VOID ─▶] RELEASE ─▶ rejected or cancelled
 
     REFUND ─▶ RESTOCK ─▶ cancelled              a confirmed order that was not shipped yet
+    REFUND [─▶ RESTOCK]                         a return, a refund
 
 A worker asks ``begin`` what to do, does it, and tells ``settle`` what came of it. Capture is the pivot: once it has
 begun nobody knows whether the money has moved until it is answered, so from there on there is only forward, without a
@@ -22,8 +23,10 @@ from uuid import UUID
 
 from chassis.errors import ConflictError, NotFoundError
 from chassis.ids import uuid7
+from chassis.money import Money
 from orders.domain.orders import Order, OrderStatus
 from orders.domain.payment import PaymentMethod
+from orders.domain.shipments import Pieces
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
@@ -59,6 +62,8 @@ class Kind(StrEnum):
 
     CHECKOUT = "checkout"
     REVERSAL = "reversal"
+    RETURN = "return"
+    REFUND = "refund"
 
 
 class Step(StrEnum):
@@ -81,6 +86,7 @@ class Verdict(StrEnum):
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,12 @@ _AFTER: dict[Step, Step | None] = {
     Step.REFUND: Step.RESTOCK,
     Step.RESTOCK: None,
 }
+_MEANT: dict[Kind, Verdict] = {
+    Kind.CHECKOUT: Verdict.CONFIRMED,
+    Kind.REVERSAL: Verdict.CANCELLED,
+    Kind.RETURN: Verdict.REFUNDED,
+    Kind.REFUND: Verdict.REFUNDED,
+}
 _REACHED = {
     Step.RESERVE: OrderStatus.RESERVED,
     Step.AUTHORISE: OrderStatus.AUTHORISED,
@@ -138,6 +150,7 @@ class Saga:
     """What has to be done for an order, and how far that is.
 
     ``token`` counts the claims: what a worker brings back counts only while the token is the one it was given.
+    ``amount`` and ``lines`` are what goes back, where something does; the saga has the id of the refund or the return.
     ``attempts`` counts the calls of this step, those under way included, and is stored before each: 0 means that no
     such call was ever sent. ``error`` is what went wrong last. ``payment`` is kept until it is not needed any more.
     """
@@ -151,12 +164,19 @@ class Saga:
         deadline_at: datetime | None = None,
         payment: PaymentMethod | None = None,
         traceparent: str | None = None,
+        saga_id: UUID | None = None,
+        amount: Money | None = None,
+        lines: Pieces = (),
     ) -> None:
-        self.id = uuid7()
+        self.id = saga_id or uuid7()
         self.order_id = order_id
         self.kind = kind
         self.step: Step | None = Step.RESERVE if kind is Kind.CHECKOUT else Step.REFUND
-        self.verdict = Verdict.CONFIRMED if kind is Kind.CHECKOUT else Verdict.CANCELLED
+        if amount is not None and not amount.amount_minor:
+            self.step = Step.RESTOCK  # No provider gives nothing back.
+        self.verdict = _MEANT[kind]
+        self.amount = amount
+        self.lines = lines
         self.code: str | None = None
         self.reason: str | None = None
         self.payment = payment
@@ -277,7 +297,8 @@ class Saga:
             order.reach(_REACHED[step], now)
         if step is Step.AUTHORISE:
             self.payment = None
-        self._go_to(_AFTER[step])
+        following = _AFTER[step]
+        self._go_to(None if following is Step.RESTOCK and not self.lines else following)
 
     def _go_to(self, step: Step | None) -> None:
         self.step = step
@@ -295,9 +316,14 @@ class Saga:
     def _finish(self, order: Order, now: datetime) -> None:
         self.finished_at, self.payment = now, None
         self.release()
-        if self.verdict is Verdict.CONFIRMED:
-            order.confirm(now)
-        elif self.verdict is Verdict.REJECTED:
-            order.reject(self.code or "rejected", self.reason or "", now)
-        else:
-            order.cancel(now)
+        match self.verdict, self.kind:
+            case Verdict.CONFIRMED, _:
+                order.confirm(now)
+            case Verdict.REJECTED, _:
+                order.reject(self.code or "rejected", self.reason or "", now)
+            case Verdict.REFUNDED, Kind.RETURN:
+                order.close_return(self.id, now)
+            case Verdict.REFUNDED, _:
+                order.close_refund(self.id, now)
+            case _:
+                order.cancel(now)

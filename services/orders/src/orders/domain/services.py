@@ -11,7 +11,9 @@ from orders.domain.carts import Cart
 from orders.domain.orders import Order, OrderNotFoundError, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.ports import Lines, UnitOfWork
+from orders.domain.returns import Refund, Return
 from orders.domain.sagas import Kind, Outcome, Saga, Step, Verdict
+from orders.domain.shipments import Pieces, Shipment
 from orders.domain.views import CartView, OrderView, SagaView
 
 
@@ -110,6 +112,52 @@ class OrderService:
             if order.status is OrderStatus.CONFIRMED:
                 await self._uow.sagas.add(reversal_of(order, now))
         return OrderView.of(order)
+
+
+class FulfilmentService:
+    """Ships, delivers, takes back and refunds."""
+
+    def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+
+    async def ship(self, order_id: UUID, *, carrier: str, tracking_number: str, lines: Pieces, by: str) -> Shipment:
+        """Send pieces of an order off; see ``Order.ship``."""
+        order = await self._uow.orders.get(order_id)
+        return order.ship(carrier, tracking_number, lines, by, self._clock.now())
+
+    async def deliver(self, order_id: UUID, shipment_id: UUID, *, by: str) -> Shipment:
+        """Note that a shipment has arrived; see ``Order.deliver``."""
+        return (await self._uow.orders.get(order_id)).deliver(shipment_id, by, self._clock.now())
+
+    async def request_return(self, order_id: UUID, *, owner_id: UUID | None, lines: Pieces, reason: str) -> Return:
+        """Announce a return; see ``Order.request_return``.
+
+        Raises:
+            OrderNotFoundError: There is none, or it is somebody else's.
+        """
+        order = await self._uow.orders.get(order_id)
+        if owner_id not in (None, order.customer_id):
+            raise OrderNotFoundError(order_id=str(order_id))
+        return order.request_return(lines, reason, self._clock.now())
+
+    async def decide_return(self, order_id: UUID, return_id: UUID, *, accept: bool, restock: bool, by: str) -> Return:
+        """Accept a return, and have money and pieces go back; or decline it; see ``Order.decide_return``."""
+        order, now = await self._uow.orders.get(order_id), self._clock.now()
+        decided = order.decide_return(return_id, accept=accept, restock=restock, by=by, now=now)
+        if accept:
+            lines = decided.lines if restock else ()
+            await self._uow.sagas.add(
+                Saga(order.id, Kind.RETURN, now, saga_id=decided.id, amount=decided.amount, lines=lines)
+            )
+        return decided
+
+    async def refund(self, order_id: UUID, *, amount: Money, reason: str, by: str) -> Refund:
+        """Have money go back; see ``Order.refund``."""
+        order, now = await self._uow.orders.get(order_id), self._clock.now()
+        refund = order.refund(amount, reason, by, now)
+        await self._uow.sagas.add(Saga(order.id, Kind.REFUND, now, saga_id=refund.id, amount=amount))
+        return refund
 
 
 class SagaDesk:
@@ -220,7 +268,7 @@ class SagaService:
     async def _turn(self, saga: Saga, order: Order, now: datetime) -> Turn:
         if saga.finished_at is None:
             return Turn(order.id, pause_seconds=(saga.next_attempt_at - now).total_seconds())
-        if order.status is OrderStatus.CONFIRMED:
+        if saga.kind is Kind.CHECKOUT and order.status is OrderStatus.CONFIRMED:
             await self._after_confirmation(order, now)
         return Turn(order.id, ending=Ending(saga.kind, saga.verdict, (now - saga.created_at).total_seconds()))
 
@@ -235,7 +283,7 @@ class SagaService:
 
 def reversal_of(order: Order, now: datetime) -> Saga:
     """Return what undoes a confirmed order that was not shipped."""
-    return Saga(order.id, Kind.REVERSAL, now)
+    return Saga(order.id, Kind.REVERSAL, now, amount=order.quote.total - order.refunded, lines=order.lines)
 
 
 def _task(saga: Saga, order: Order, step: Step) -> Task:
@@ -245,8 +293,8 @@ def _task(saga: Saga, order: Order, step: Step) -> Task:
         step,
         order.id,
         order.customer_id,
-        order.lines,
-        order.quote.total,
+        saga.lines or order.lines,
+        order.quote.total if saga.amount is None else saga.amount,
         saga.payment,
         saga.traceparent,
         saga.attempts,

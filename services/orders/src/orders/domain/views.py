@@ -9,7 +9,9 @@ from orders.domain.addresses import ShippingAddress
 from orders.domain.carts import Cart, opens
 from orders.domain.orders import RUNNING, Change, Order, OrderStatus
 from orders.domain.pricing import Quote
+from orders.domain.returns import Refund, Return
 from orders.domain.sagas import Kind, Saga, Step, Verdict
+from orders.domain.shipments import Shipment
 
 
 class CartView(NamedTuple):
@@ -50,6 +52,9 @@ class OrderView(NamedTuple):
     placed_at: datetime
     changed_at: datetime
     history: tuple[Change, ...]
+    shipments: tuple[Shipment, ...]
+    returns: tuple[Return, ...]
+    refunds: tuple[Refund, ...]
 
     @classmethod
     def of(cls, order: Order) -> "OrderView":
