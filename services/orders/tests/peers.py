@@ -149,6 +149,9 @@ class Peers:
                     self._step("customers", "checkout", self._checkout),
                     methods=["GET"],
                 ),
+                Route("/payments/v1/payments", self._step("payments", "list", self._list_payments)),
+                Route("/payments/v1/provider-operations", self._step("payments", "books", self._list_operations)),
+                Route("/inventory/v1/reservations", self._step("inventory", "list", self._list_reservations)),
                 *self._puts("inventory", "/v1/reservations", {
                     "": ("reserve", self._reserve),
                     "/pin": ("pin", self._pin),
@@ -210,6 +213,68 @@ class Peers:
     def _checkout(self, request: Request, _: Any) -> Response:
         found = self.customers.get(request.path_params["order_id"])
         return JSONResponse(found) if found else problem(404, "customer-not-found")
+
+    # The lists know no time: tests let things rest first. Pages have one item, so that every list has several.
+
+    def _page(self, request: Request, items: list[dict[str, Any]]) -> Response:
+        assert request.query_params["as_of"]
+        place = int(request.query_params.get("cursor") or 0)
+        following = str(place + 1) if place + 1 < len(items) else None
+        return JSONResponse({"items": items[place : place + 1], "next_cursor": following})
+
+    def _list_payments(self, request: Request, _: Any) -> Response:
+        return self._page(
+            request,
+            [
+                {
+                    "order_id": order_id,
+                    "state": each.state,
+                    "captured": {**each.amount, "amount": each.amount["amount"] if each.state == "captured" else 0},
+                    "refunded": {**each.amount, "amount": sum(each.refunds.values())},
+                }
+                for order_id, each in self.payments.items()
+                if each.amount
+            ],
+        )
+
+    def _list_operations(self, request: Request, _: Any) -> Response:
+        done: list[tuple[str, str, str, dict[str, Any]]] = []
+        for order_id, each in self.payments.items():
+            if not each.amount:
+                continue
+            approved = "refused" if each.state == "declined" else "approved"
+            done.append((order_id, "authorisation", approved, each.amount))
+            if each.state == "voided":
+                done.append((order_id, "void", "approved", each.amount))
+            if each.state == "captured":
+                captures = max(each.times_captured, 1)
+                done += [(order_id, "capture", "approved", each.amount)] * captures
+            done += [
+                (order_id, "refund", "approved", {**each.amount, "amount": refund}) for refund in each.refunds.values()
+            ]
+        items = [
+            {"reference": f"{order_id}-{kind}", "kind": kind, "state": state, "amount": amount}
+            for order_id, kind, state, amount in done
+        ]
+        return self._page(request, items)
+
+    def _list_reservations(self, request: Request, _: Any) -> Response:
+        def lines(each: Reservation) -> list[dict[str, object]]:
+            return [
+                {
+                    "sku": sku,
+                    "quantity": quantity,
+                    "returned": sum(back.get(sku, 0) for back in each.returned.values()),
+                    "warehouse": "A",
+                }
+                for sku, quantity in each.lines.items()
+            ]
+
+        items = [
+            {"order_id": order_id, "state": each.state, "lines": lines(each)}
+            for order_id, each in self.reservations.items()
+        ]
+        return self._page(request, items)
 
     def _reserve(self, request: Request, body: Any) -> Response:
         order_id = request.path_params["order_id"]

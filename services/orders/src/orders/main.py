@@ -8,7 +8,8 @@ from chassis.app import Service
 from chassis.database import Database
 from chassis.peers import Peers
 from orders import events
-from orders.api import carts, fulfilment, orders, sagas, streams
+from orders.api import carts, fulfilment, orders, reconciliation, sagas, streams
+from orders.clients.books import HttpBooks
 from orders.clients.catalog import HttpCatalog
 from orders.clients.customers import HttpCustomers
 from orders.clients.inventory import HttpInventory
@@ -20,6 +21,7 @@ from orders.domain.checkout import Till
 from orders.domain.discounts import DiscountCalculator, standard_rules
 from orders.domain.pricing import Pricer
 from orders.domain.progress import Progress
+from orders.domain.reconciliation import Reconciler
 from orders.domain.shipping import ShippingService
 from orders.domain.taxes import TaxTable
 from orders.settings import CheckoutSettings, Settings
@@ -51,8 +53,10 @@ def build(settings: Settings) -> Service:
     pricer = Pricer(DiscountCalculator(standard_rules()), ShippingService(), TaxTable())
     state.sagas = SqlSagaDirectory(database)
     service.run("saga-metrics", SagaMetrics(state.sagas).run)
+    state.reconciler = Reconciler(state.orders, state.sagas, HttpBooks(peers["payments"], peers["inventory"]))
     state.till = Till(state.carts, HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"]), pricer)
     service.include(carts.router, streams.router, orders.router, fulfilment.router, sagas.router)
+    service.include(reconciliation.router)
     return service
 
 

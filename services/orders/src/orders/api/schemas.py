@@ -254,6 +254,15 @@ class RefundOut(_Out):
     refunded_at: datetime | None
 
 
+class DifferenceOut(_Out):
+    """Where a book (`ledger`, `provider` or `stock`) does not say what the order says."""
+
+    order_id: UUID
+    book: str
+    expected: str
+    found: str
+
+
 class SagaOut(_Out):
     """What has to be done for an order. `step` is what comes next, `error` what went wrong last."""
 

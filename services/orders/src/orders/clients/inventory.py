@@ -29,7 +29,9 @@ class HttpInventory:
 
     async def pin(self, order_id: UUID) -> Outcome:
         """Have the reservation never expire; see the port."""
-        return await self._steps.put(f"{_path(order_id)}/pin", refusals={"reservation-released": _GONE})
+        return await self._steps.put(
+            f"{_path(order_id)}/pin", refusals={"reservation-released": _GONE, "reservation-not-found": _GONE}
+        )
 
     async def commit(self, order_id: UUID) -> Outcome:
         """Take it out of the stock; see the port."""

@@ -9,6 +9,10 @@ from orders.clients.answers import Steps
 from orders.domain.payment import PaymentMethod
 from orders.domain.sagas import Outcome, Refused
 
+_NOT_ACCEPTED = dict.fromkeys(
+    ("invalid", "method-refused", "card-number-refused", "amount-too-large"), "payment-not-accepted"
+)
+
 
 class HttpPayments:
     """The ``Payments`` behind a peer's address."""
@@ -31,7 +35,7 @@ class HttpPayments:
             },
             good=frozenset({"authorised", "captured"}),
             bad={"declined": "payment-declined", "voided": "payment-voided"},
-            refusals={"payment-voided": "payment-voided", "invalid": "payment-not-accepted"},
+            refusals=_NOT_ACCEPTED | {"payment-voided": "payment-voided"},
         )
 
     async def capture(self, order_id: UUID) -> Outcome:
@@ -40,7 +44,7 @@ class HttpPayments:
             f"{_path(order_id)}/capture",
             good=frozenset({"captured"}),
             bad={"capture-refused": "capture-refused"},
-            refusals={"payment-voided": "payment-voided"},
+            refusals={"payment-voided": "payment-voided", "payment-not-authorised": "capture-refused"},
         )
 
     async def void(self, order_id: UUID) -> Outcome:

@@ -1,8 +1,9 @@
 """Orders, sagas and carts as rows, read without entities and without a transaction."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 
 from chassis.database import Database
 from chassis.keyset import read_page
@@ -68,6 +69,13 @@ class SqlSagaDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(page)).all()
         return [SagaView._make(row) for row in rows]
+
+    async def busy_at(self, instant: datetime, *, margin: timedelta) -> set[UUID]:
+        """Return the orders that a saga was at work on; see the port."""
+        unfinished = or_(sagas.c.finished_at.is_(None), sagas.c.finished_at >= instant - margin)
+        busy = select(sagas.c.order_id).where(sagas.c.created_at <= instant + margin, unfinished)
+        async with self._database.read() as connection:
+            return set((await connection.scalars(busy)).all())
 
     async def open_ones(self) -> OpenSagas:
         """Count what has not finished; see the port."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -152,6 +152,10 @@ class SagaDirectory(Protocol):
         self, state: SagaState | None, *, order_id: UUID | None, after: After, limit: int
     ) -> list[SagaView]:
         """Return a page of sagas, newest first."""
+        ...
+
+    async def busy_at(self, instant: datetime, *, margin: timedelta) -> set[UUID]:
+        """Return the orders that a saga was at work on at an instant, or within ``margin`` of it."""
         ...
 
     async def open_ones(self) -> OpenSagas:
