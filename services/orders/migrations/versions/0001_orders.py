@@ -1,4 +1,4 @@
-"""Carts, orders and sagas, and what every service has."""
+"""Carts, coupons, orders and sagas, and what every service has."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,11 +22,18 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("lines", postgresql.JSONB, nullable=False),
+        sa.Column("coupon", sa.Text),
         sa.Column("merged_into", sa.Uuid),
         sa.Column("changed_at", _instant, nullable=False),
     )
     op.create_index("carts_customer_id", "carts", ["customer_id"], unique=True)
     op.create_index("carts_changed_at", "carts", ["changed_at"])
+    op.create_table(
+        "coupons",
+        sa.Column("code", sa.Text(collation="C"), primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("terms", postgresql.JSONB, nullable=False),
+    )
     op.create_table(
         "orders",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -83,5 +90,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("sagas")
     op.drop_table("orders")
+    op.drop_table("coupons")
     op.drop_table("carts")
     drop_chassis_tables(op)

@@ -8,12 +8,13 @@ from chassis.app import Service
 from chassis.database import Database
 from chassis.peers import Peers
 from orders import events
-from orders.api import carts, fulfilment, orders, reconciliation, sagas, streams
+from orders.api import carts, coupons, fulfilment, orders, reconciliation, sagas, streams
 from orders.clients.books import HttpBooks
 from orders.clients.catalog import HttpCatalog
 from orders.clients.customers import HttpCustomers
 from orders.clients.inventory import HttpInventory
 from orders.clients.payments import HttpPayments
+from orders.data.coupons import SqlCouponDirectory
 from orders.data.directory import SqlCartDirectory, SqlOrderDirectory, SqlSagaDirectory
 from orders.data.retention import purge_carts, purge_sagas
 from orders.data.units import WORK, SqlUnitOfWork
@@ -54,9 +55,11 @@ def build(settings: Settings) -> Service:
     state.sagas = SqlSagaDirectory(database)
     service.run("saga-metrics", SagaMetrics(state.sagas).run)
     state.reconciler = Reconciler(state.orders, state.sagas, HttpBooks(peers["payments"], peers["inventory"]))
-    state.till = Till(state.carts, HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"]), pricer)
+    state.coupons = SqlCouponDirectory(database)
+    catalog, customers = HttpCatalog(peers["catalog"]), HttpCustomers(peers["customers"])
+    state.till = Till(state.carts, state.coupons, catalog, customers, pricer, service.clock)
     service.include(carts.router, streams.router, orders.router, fulfilment.router, sagas.router)
-    service.include(reconciliation.router)
+    service.include(coupons.router, reconciliation.router)
     return service
 
 

@@ -11,8 +11,9 @@ from chassis.problems import responses
 from chassis.routing import Router
 from orders.api.deps import Carts, CartServiceDep, OwnId, VisitorDep
 from orders.api.fields import Sku
-from orders.api.schemas import CartIn, CartOut, OpenedCartOut, QuantityIn
+from orders.api.schemas import CartIn, CartOut, OpenedCartOut, QuantityIn, RedemptionIn
 from orders.domain.carts import CartFullError, CartNotFoundError
+from orders.domain.coupons import CouponNotFoundError, CouponNotValidError
 
 router = Router(prefix="/v1/carts", tags=["carts"])
 
@@ -72,5 +73,23 @@ async def remove_line(
 ) -> CartOut:
     """Have none of a product."""
     cart = await carts.take_out(cart_id, visitor, sku)
+    tag(response, cart.version)
+    return CartOut.of(cart)
+
+
+@router.put("/{cart_id}/coupon", responses=responses(CartNotFoundError, CouponNotFoundError, CouponNotValidError))
+async def redeem_coupon(
+    cart_id: UUID, body: RedemptionIn, visitor: VisitorDep, carts: CartServiceDep, response: Response
+) -> CartOut:
+    """Use a coupon with the next order. Whether the goods are worth enough for it is looked at then."""
+    cart = await carts.redeem(cart_id, visitor, body.code)
+    tag(response, cart.version)
+    return CartOut.of(cart)
+
+
+@router.delete("/{cart_id}/coupon", responses=responses(CartNotFoundError))
+async def remove_coupon(cart_id: UUID, visitor: VisitorDep, carts: CartServiceDep, response: Response) -> CartOut:
+    """Use no coupon."""
+    cart = await carts.redeem(cart_id, visitor, None)
     tag(response, cart.version)
     return CartOut.of(cart)

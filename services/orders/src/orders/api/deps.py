@@ -14,9 +14,9 @@ from chassis.errors import ForbiddenError
 from chassis.security import Bearer, Principal, requires
 from orders.api.fields import CartSecret
 from orders.domain.checkout import Checkout, Till
-from orders.domain.ports import CartDirectory, OrderDirectory, SagaDirectory
+from orders.domain.ports import CartDirectory, CouponDirectory, OrderDirectory, SagaDirectory
 from orders.domain.progress import Progress
-from orders.domain.services import CartService, FulfilmentService, OrderService, SagaDesk, Visitor
+from orders.domain.services import CartService, CouponService, FulfilmentService, OrderService, SagaDesk, Visitor
 
 MANAGE = "orders:manage"
 _OWN = "orders:own"
@@ -114,6 +114,21 @@ FulfilmentDep = Annotated[FulfilmentService, Depends(fulfilment)]
 Staff = requires(MANAGE)
 Sagas = Annotated[SagaDirectory, Depends(sagas_directory)]
 SagaDeskDep = Annotated[SagaDesk, Depends(saga_desk)]
+
+
+async def coupons_directory(request: Request) -> CouponDirectory:
+    """Return where to read coupons."""
+    found: CouponDirectory = request.app.state.coupons
+    return found
+
+
+async def coupon_service(request: Request, session: SessionDep) -> CouponService:
+    """Make the service within the request's unit of work."""
+    return CouponService(request.app.state.units(session))
+
+
+Coupons = Annotated[CouponDirectory, Depends(coupons_directory)]
+CouponServiceDep = Annotated[CouponService, Depends(coupon_service)]
 Orders = Annotated[OrderDirectory, Depends(orders_directory)]
 Carts = Annotated[CartDirectory, Depends(carts_directory)]
 TillDep = Annotated[Till, Depends(till)]

@@ -22,6 +22,8 @@ Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,63}$")]
+CouponCode = Annotated[str, StringConstraints(to_upper=True, strip_whitespace=True, pattern=r"^[A-Za-z0-9-]{3,32}$")]
+"""Capitals make no difference."""
 Quantity = Annotated[int, Field(strict=True, ge=1, le=MOST_OF_ONE)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE)]
 CartSecret = Annotated[str, StringConstraints(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]

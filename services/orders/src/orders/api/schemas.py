@@ -11,7 +11,9 @@ from chassis.money_schema import MoneyField
 from orders.api.fields import (
     CartSecret,
     Country,
+    CouponCode,
     Currency,
+    Instant,
     Line,
     Phone,
     PostalCode,
@@ -22,6 +24,7 @@ from orders.api.fields import (
 )
 from orders.domain.addresses import ShippingAddress
 from orders.domain.checkout import Wish
+from orders.domain.coupons import Coupon, Terms
 from orders.domain.orders import OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.returns import ReturnState
@@ -59,6 +62,65 @@ class QuantityIn(_In):
     quantity: Quantity
 
 
+class RedemptionIn(_In):
+    """Which coupon to use."""
+
+    code: CouponCode
+
+
+class TermsIn(_In):
+    """What a coupon gives: `percent` off every line, or an `amount` off all of them; from `minimum` on, and when."""
+
+    percent: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    amount: MoneyField | None = None
+    minimum: MoneyField | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if (self.percent is None) == (self.amount is None):
+            raise ValueError("give either percent or amount")
+        if self.amount is not None and self.amount.amount <= 0:
+            raise ValueError("the amount should be more than nothing")
+        return self
+
+    @property
+    def terms(self) -> Terms:
+        """The terms, as the domain has them."""
+        return Terms(
+            None if self.percent is None else Decimal(self.percent) / 100,
+            self.amount.to_money() if self.amount else None,
+            self.minimum.to_money() if self.minimum else None,
+            self.valid_from,
+            self.valid_until,
+        )
+
+
+class CouponOut(_Out):
+    """A coupon and its terms."""
+
+    code: str
+    percent: int | None
+    amount: MoneyField | None
+    minimum: MoneyField | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+    @classmethod
+    def of(cls, coupon: Coupon) -> Self:
+        """Show a coupon."""
+        terms = coupon.terms
+        return cls(
+            code=coupon.code,
+            percent=None if terms.share is None else int(terms.share * 100),
+            amount=MoneyField.of(terms.amount) if terms.amount else None,
+            minimum=MoneyField.of(terms.minimum) if terms.minimum else None,
+            valid_from=terms.valid_from,
+            valid_until=terms.valid_until,
+        )
+
+
 class CartLineOut(_Out):
     """How many of what."""
 
@@ -72,13 +134,14 @@ class CartOut(_Out):
     id: UUID
     currency: str
     lines: list[CartLineOut]
+    coupon: str | None
     changed_at: datetime
 
     @classmethod
     def of(cls, cart: CartView) -> Self:
         """Show a cart."""
         lines = [CartLineOut(sku=sku, quantity=quantity) for sku, quantity in sorted(cart.lines.items())]
-        return cls(id=cart.id, currency=cart.currency, lines=lines, changed_at=cart.changed_at)
+        return cls(id=cart.id, currency=cart.currency, lines=lines, coupon=cart.coupon, changed_at=cart.changed_at)
 
 
 class OpenedCartOut(CartOut):

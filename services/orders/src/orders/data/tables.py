@@ -1,12 +1,13 @@
 """The tables of this service; the chassis adds its own (outbox, inbox, ...), which keep themselves short.
 
-======  ===========================================  ===============================================================
-table   holds                                        kept for
-======  ===========================================  ===============================================================
-carts   a row per cart                               30 days after the last change, a customer's 180 (``retention``)
-orders  a row per order, its history included        for ever: they are the shop's books
-sagas   what has to be done for an order, or was     90 days after their end (``retention``)
-======  ===========================================  ===============================================================
+=======  ===========================================  ==============================================================
+table    holds                                        kept for
+=======  ===========================================  ==============================================================
+carts    a row per cart                               30 days after the last change, a customer's 180 (``retention``)
+coupons  a row per coupon                             until staff removes it
+orders   a row per order, its history included        for ever: they are the shop's books
+sagas    what has to be done for an order, or was     90 days after their end (``retention``)
+=======  ===========================================  ==============================================================
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from chassis.money import Money
 from orders.data.documents import Document
 from orders.domain.addresses import ShippingAddress
+from orders.domain.coupons import Terms
 from orders.domain.orders import Change, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.pricing import Quote
@@ -58,10 +60,19 @@ carts = Table(
     Column("secret_hash", LargeBinary),
     Column("currency", String(3), nullable=False),
     Column("lines", Document(Mapping[str, int]), nullable=False),
+    Column("coupon", Text),
     Column("merged_into", Uuid),
     Column("changed_at", _instant, nullable=False),
     Index("carts_customer_id", "customer_id", unique=True),
     Index("carts_changed_at", "changed_at"),
+)
+
+coupons = Table(
+    "coupons",
+    metadata,
+    Column("code", Text(collation="C"), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("terms", Document(Terms), nullable=False),
 )
 
 orders = Table(

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orders.data import mapping  # noqa: F401 - classes have to be mapped before they are loaded
+from orders.data.coupons import SqlCouponRepository
 from orders.data.tables import carts, orders, sagas
 from orders.domain.carts import Cart, CartNotFoundError
 from orders.domain.orders import Order, OrderNotFoundError
@@ -123,3 +124,4 @@ class SqlUnitOfWork:
         self.carts = SqlCartRepository(session)
         self.orders = SqlOrderRepository(session)
         self.sagas = SqlSagaRepository(session)
+        self.coupons = SqlCouponRepository(session)

@@ -50,6 +50,7 @@ class Cart:
         self.secret_hash: bytes | None = None
         self.currency = currency
         self.lines: Mapping[str, int] = {}
+        self.coupon: str | None = None
         self.merged_into: UUID | None = None
         self.changed_at = now
 
@@ -82,6 +83,12 @@ class Cart:
         """Have none of it."""
         self._become({other: quantity for other, quantity in self.lines.items() if other != sku}, now)
 
+    def redeem(self, coupon: str | None, now: datetime) -> None:
+        """Use this coupon with the next order, or none."""
+        if coupon != self.coupon:
+            self.coupon, self.changed_at = coupon, now
+            self.version += 1
+
     def merge(self, other: "Cart", secret: str, now: datetime) -> None:
         """Take over what is in an anonymous cart; done again it changes nothing.
 
@@ -97,6 +104,7 @@ class Cart:
         if len(lines) > MOST_LINES:
             raise CartFullError(f"A cart holds {MOST_LINES} products.", limit=MOST_LINES)
         self._become(lines, now)
+        self.redeem(self.coupon or other.coupon, now)
         other.end_in(self.id, now)
 
     def end_in(self, cart_id: UUID, now: datetime) -> None:
@@ -105,7 +113,8 @@ class Cart:
         self.merged_into = cart_id
 
     def forget_bought(self, bought: Iterable[tuple[str, int]], now: datetime) -> None:
-        """Take out what an order has brought; what was added meanwhile stays."""
+        """Take out what an order has brought, and the coupon; what was added meanwhile stays."""
+        self.redeem(None, now)
         lines = dict(self.lines)
         for sku, quantity in bought:
             lines[sku] = lines.get(sku, 0) - quantity

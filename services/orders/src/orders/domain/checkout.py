@@ -10,9 +10,11 @@ from chassis.clock import Clock
 from chassis.ids import uuid7
 from orders.domain.addresses import AddressUnknownError, ShippingAddress
 from orders.domain.carts import CartEmptyError, CartNotFoundError
+from orders.domain.coupons import CouponNotFoundError, CouponRule
+from orders.domain.discounts import DiscountRule
 from orders.domain.orders import Order
 from orders.domain.payment import PaymentMethod, PaymentMethodUnknownError
-from orders.domain.ports import CartDirectory, Catalog, CustomerFile, Customers, UnitOfWork
+from orders.domain.ports import CartDirectory, Catalog, CouponDirectory, CustomerFile, Customers, UnitOfWork
 from orders.domain.pricing import Pricer, Product, ProductsUnavailableError, Quote
 from orders.domain.sagas import Kind, Saga
 from orders.domain.shipping import ShippingMethod
@@ -46,8 +48,18 @@ class Proposal:
 class Till:
     """Works out a proposal; asks the peers, so it is for outside of any unit of work."""
 
-    def __init__(self, carts: CartDirectory, catalog: Catalog, customers: Customers, pricer: Pricer) -> None:
+    def __init__(
+        self,
+        carts: CartDirectory,
+        coupons: CouponDirectory,
+        catalog: Catalog,
+        customers: Customers,
+        pricer: Pricer,
+        clock: Clock,
+    ) -> None:
         self._carts = carts
+        self._coupons = coupons
+        self._clock = clock
         self._catalog = catalog
         self._customers = customers
         self._pricer = pricer
@@ -59,6 +71,7 @@ class Till:
             CartNotFoundError, CartEmptyError: There is nothing to order.
             ProductsUnavailableError: Something of it cannot be had.
             AddressUnknownError, PaymentMethodUnknownError: It is not the customer's.
+            CouponNotFoundError, CouponNotValidError: The cart's coupon is not good for this.
             ShippingUnavailableError: Nobody ships it there.
             UnavailableError: Catalog or customers is away.
         """
@@ -72,9 +85,23 @@ class Till:
         )
         address = _address(wish, known)
         quote = self._pricer.quote(
-            cart.lines, products, shopper(customer_id, known.tier), country=address.country, method=wish.shipping_method
+            cart.lines,
+            products,
+            shopper(customer_id, known.tier),
+            country=address.country,
+            method=wish.shipping_method,
+            more=await self._coupon(cart.coupon),
         )
         return Proposal(customer_id, cart.id, quote, address, _payment(wish, known))
+
+    async def _coupon(self, code: str | None) -> list[DiscountRule]:
+        if code is None:
+            return []
+        coupon = await self._coupons.find(code)
+        if coupon is None:
+            raise CouponNotFoundError(coupon=code)
+        coupon.ensure_valid(self._clock.now())
+        return [CouponRule(coupon)]
 
     async def _products(self, lines: Mapping[str, int], currency: str) -> Sequence[Product]:
         offer = await self._catalog.offer(sorted(lines), currency)

@@ -10,6 +10,7 @@ from uuid import UUID
 from chassis.money import Money
 from orders.domain.addresses import ShippingAddress
 from orders.domain.carts import Cart
+from orders.domain.coupons import Coupon
 from orders.domain.orders import Order, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.pricing import Product
@@ -88,6 +89,34 @@ class SagaRepository(Protocol):
         ...
 
 
+class CouponRepository(Protocol):
+    """Coupons to be changed."""
+
+    async def find(self, code: str) -> Coupon | None:
+        """Return the coupon, or None."""
+        ...
+
+    async def put(self, coupon: Coupon) -> None:
+        """Keep a new one (of version 1), or the changed one that was found before."""
+        ...
+
+    async def remove(self, code: str) -> None:
+        """Have it no more."""
+        ...
+
+
+class CouponDirectory(Protocol):
+    """Coupons to be looked at."""
+
+    async def find(self, code: str) -> Coupon | None:
+        """Return the coupon, or None."""
+        ...
+
+    async def find_by(self, *, after: tuple[str] | None, limit: int) -> list[Coupon]:
+        """Return a page of coupons, by their codes."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """What one request or one turn of a worker changes, all or nothing. Whoever opened it commits it."""
 
@@ -99,6 +128,11 @@ class UnitOfWork(Protocol):
     @property
     def orders(self) -> OrderRepository:
         """The orders within this unit of work."""
+        ...
+
+    @property
+    def coupons(self) -> CouponRepository:
+        """The coupons within this unit of work."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from chassis.errors import ConflictError
 from chassis.money import Money
-from orders.domain.discounts import Adjustment, BasketLine, DiscountCalculator
+from orders.domain.discounts import Adjustment, BasketLine, DiscountCalculator, DiscountRule
 from orders.domain.shipping import Shipping, ShippingService
 from orders.domain.shoppers import Shopper
 from orders.domain.taxes import TaxTable
@@ -72,15 +72,24 @@ class Pricer:
     taxes: TaxTable
 
     def quote(
-        self, quantities: Mapping[str, int], products: Sequence[Product], shopper: Shopper, *, country: str, method: str
+        self,
+        quantities: Mapping[str, int],
+        products: Sequence[Product],
+        shopper: Shopper,
+        *,
+        country: str,
+        method: str,
+        more: Sequence[DiscountRule] = (),
     ) -> Quote:
         """Price ``quantities`` (by SKU) of ``products``, which are of one currency and not none.
+
+        ``more`` discounts apply after the shop's own.
 
         Raises:
             ShippingUnavailableError: Nobody ships this there, by this method.
         """
         basket = [BasketLine(each.sku, quantities[each.sku], each.price) for each in products]
-        adjustments = self.discounts.adjust(basket, shopper)
+        adjustments = self.discounts.adjust(basket, shopper, more=more)
         lines = tuple(
             self._line(product, line, tuple(given), country)
             for product, line, given in zip(products, basket, adjustments, strict=True)

@@ -1,6 +1,7 @@
 """What can be done with carts, orders and sagas: fetch, ask the entity, return. The caller's unit of work commits."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from chassis.clock import Clock
 from chassis.money import Money
 from orders.domain.carts import Cart
+from orders.domain.coupons import Coupon, CouponNotFoundError, Terms
 from orders.domain.orders import Order, OrderNotFoundError, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.ports import Lines, UnitOfWork
@@ -75,6 +77,22 @@ class CartService:
         cart.take_out(sku, self._clock.now())
         return CartView.of(cart)
 
+    async def redeem(self, cart_id: UUID, visitor: Visitor, code: str | None) -> CartView:
+        """Use a coupon with the next order, or none.
+
+        Raises:
+            CartNotFoundError: The cart is not the visitor's.
+            CouponNotFoundError, CouponNotValidError: There is no such coupon, or it is not its time.
+        """
+        cart, now = await self._admitted(cart_id, visitor), self._clock.now()
+        if code is not None:
+            coupon = await self._uow.coupons.find(code)
+            if coupon is None:
+                raise CouponNotFoundError(coupon=code)
+            coupon.ensure_valid(now)
+        cart.redeem(code, now)
+        return CartView.of(cart)
+
     async def _own(self, customer_id: UUID, currency: str) -> Cart:
         return await self._uow.carts.get_or_add_of(customer_id, currency=currency, now=self._clock.now())
 
@@ -82,6 +100,26 @@ class CartService:
         cart = await self._uow.carts.get(cart_id)
         cart.admit(visitor.customer_id, visitor.secret)
         return cart
+
+
+class CouponService:
+    """Changes coupons."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    async def put(self, code: str, terms: Terms, unchanged: Callable[[int], None]) -> Coupon:
+        """Make a coupon, or change the one that ``unchanged`` accepts the version of."""
+        known = await self._uow.coupons.find(code)
+        if known is not None:
+            unchanged(known.version)
+        coupon = Coupon(code, known.version + 1 if known else 1, terms)
+        await self._uow.coupons.put(coupon)
+        return coupon
+
+    async def remove(self, code: str) -> None:
+        """Have it no more."""
+        await self._uow.coupons.remove(code)
 
 
 class OrderService:

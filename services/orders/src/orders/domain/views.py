@@ -23,6 +23,7 @@ class CartView(NamedTuple):
     secret_hash: bytes | None
     currency: str
     lines: Mapping[str, int]
+    coupon: str | None
     changed_at: datetime
 
     @classmethod
