@@ -20,9 +20,7 @@ def test_availability_is_asked_of_something(api: Client) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/stock", "/v1/stock-adjustments", "/v1/warehouses", "/v1/reservations/{order}"]
-)
+@pytest.mark.parametrize("path", ["/v1/stock", "/v1/stock-adjustments", "/v1/warehouses", "/v1/reservations/{order}"])
 def test_stock_itself_is_for_staff(api: Client, ada: Person, path: str) -> None:
     path = path.format(order=uuid4())
     assert patiently(api, "GET", path).status_code == 401
