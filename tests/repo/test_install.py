@@ -140,9 +140,9 @@ def test_changed_requirement_is_installed(checkout: Path, programs: Path, calls:
 def test_new_service_is_installed(checkout: Path, programs: Path, calls: Path) -> None:
     install(checkout, programs)
     calls.write_text("")
-    shutil.copytree(checkout / "services/customers", checkout / "services/catalog")
+    shutil.copytree(checkout / "services/customers", checkout / "services/lighthouse")
     install(checkout, programs)
-    assert "-e services/catalog" in calls.read_text()
+    assert "-e services/lighthouse" in calls.read_text()
 
 
 def test_moved_checkout_is_installed_anew(checkout: Path, programs: Path, calls: Path) -> None:
