@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.money import Money
 from orders.domain.orders import FINAL, Order, OrderStatus
 from orders.domain.payment import PaymentMethod
 from orders.domain.sagas import Done, Kind, Later, Outcome, Refused, Saga, Step, Verdict
@@ -112,6 +113,20 @@ def test_what_cannot_be_refused_is_asked_again(step: Step) -> None:
     assert not settle(saga, order, REFUSAL)
     assert (saga.step, saga.finished_at) == (step, None)
     assert saga.error == "refused: no: No."
+
+
+def test_what_costs_nothing_moves_no_money() -> None:
+    order = an_order()
+    free = Money(0, "EUR")
+    saga = Saga(order.id, Kind.CHECKOUT, NOW, amount=free)
+    assert finish(saga, order) == [Step.RESERVE, Step.PIN, Step.COMMIT]
+    saga, other = Saga(order.id, Kind.CHECKOUT, NOW, amount=free), an_order()
+    saga.begin(other, NOW, LEASE)
+    settle(saga, other, Done())
+    saga.begin(other, NOW, LEASE)
+    settle(saga, other, REFUSAL)
+    assert finish(saga, other) == [Step.RELEASE]
+    assert finish(Saga(order.id, Kind.REVERSAL, NOW, amount=free, lines=order.lines), order) == [Step.RESTOCK]
 
 
 def test_pauses_grow_and_end_at_half_a_minute() -> None:

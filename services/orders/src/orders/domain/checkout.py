@@ -141,6 +141,7 @@ class Checkout:
             now,
             deadline_at=now + self._patience,
             payment=proposal.payment,
+            amount=order.quote.total,
             traceparent=self._traceparent,
         )
         await self._uow.orders.add(order)

@@ -123,6 +123,7 @@ _AFTER: dict[Step, Step | None] = {
     Step.REFUND: Step.RESTOCK,
     Step.RESTOCK: None,
 }
+_MONEY = frozenset({Step.AUTHORISE, Step.CAPTURE, Step.VOID, Step.REFUND})
 _MEANT: dict[Kind, Verdict] = {
     Kind.CHECKOUT: Verdict.CONFIRMED,
     Kind.REVERSAL: Verdict.CANCELLED,
@@ -150,7 +151,7 @@ class Saga:
     """What has to be done for an order, and how far that is.
 
     ``token`` counts the claims: what a worker brings back counts only while the token is the one it was given.
-    ``amount`` and ``lines`` are what goes back, where something does; the saga has the id of the refund or the return.
+    ``amount`` is what it moves, ``lines`` are the pieces that go back; its id is then that of the refund or the return.
     ``attempts`` counts the calls of this step, those under way included, and is stored before each: 0 means that no
     such call was ever sent. ``error`` is what went wrong last. ``payment`` is kept until it is not needed any more.
     """
@@ -171,12 +172,10 @@ class Saga:
         self.id = saga_id or uuid7()
         self.order_id = order_id
         self.kind = kind
-        self.step: Step | None = Step.RESERVE if kind is Kind.CHECKOUT else Step.REFUND
-        if amount is not None and not amount.amount_minor:
-            self.step = Step.RESTOCK  # No provider gives nothing back.
         self.verdict = _MEANT[kind]
         self.amount = amount
         self.lines = lines
+        self.step = self._needed(Step.RESERVE if kind is Kind.CHECKOUT else Step.REFUND)
         self.code: str | None = None
         self.reason: str | None = None
         self.payment = payment
@@ -297,12 +296,18 @@ class Saga:
             order.reach(_REACHED[step], now)
         if step is Step.AUTHORISE:
             self.payment = None
-        following = _AFTER[step]
-        self._go_to(None if following is Step.RESTOCK and not self.lines else following)
+        self._go_to(_AFTER[step])
 
     def _go_to(self, step: Step | None) -> None:
-        self.step = step
+        self.step = self._needed(step)
         self.attempts, self.error = 0, None
+
+    def _needed(self, step: Step | None) -> Step | None:
+        """Return this step, or the first after it that has something to do: no provider moves nothing."""
+        free = self.amount is not None and not self.amount.amount_minor
+        while (free and step in _MONEY) or (step is Step.RESTOCK and not self.lines):
+            step = _AFTER[step]
+        return step
 
     def _wait(self, why: str, after_seconds: float | None, now: datetime, spread: float) -> None:
         self.error = why[:500]
