@@ -389,6 +389,9 @@ class Peers:
     def _void(self, request: Request, _: Any) -> Response:
         order_id = request.path_params["order_id"]
         payment = self.payments.setdefault(order_id, Payment(state="voided"))
+        if payment.state == "pending" and payment.asked < 3:
+            payment.asked += 1
+            return problem(409, "payment-pending")
         if payment.state == "captured":
             return problem(409, "payment-captured")
         payment.state = "voided"
@@ -399,12 +402,14 @@ class Peers:
         payment = self.payments.get(order_id)
         if payment is None or payment.state != "captured":
             return problem(409, "refund-too-large")
+        if payment.token == "tok_refund_refused":
+            return self._paid(order_id, state="refused")
         if refund_id in payment.refunds:
-            return self._paid(order_id)
+            return self._paid(order_id, state="refunded")
         if sum(payment.refunds.values()) + body["amount"]["amount"] > payment.amount["amount"]:
             return problem(409, "refund-too-large")
         payment.refunds[refund_id] = body["amount"]["amount"]
-        return self._paid(order_id, 201)
+        return self._paid(order_id, 201, state="refunded")
 
 
 @contextmanager

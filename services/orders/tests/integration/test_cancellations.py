@@ -89,6 +89,32 @@ async def test_order_called_off_while_its_peer_is_away_is_undone_when_it_is_back
     assert (peers.money(order_id), peers.goods(order_id), peers.stock["MUG"]) == (money, "none", 1000)
 
 
+async def test_refund_that_the_provider_refuses_waits_for_staff(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, as_staff: dict[str, str]
+) -> None:
+    order_id = await placed("tok_refund_refused")
+    await work(service, worker)
+    await shop.cancel(order_id)
+    assert await worker.work_once()
+    listed = await shop.client.get(f"/v1/sagas?order_id={order_id}&state=running", headers=as_staff)
+    [saga] = listed.json()["items"]
+    assert (saga["kind"], saga["step"], saga["error"].partition(":")[0]) == ("reversal", "refund", "refused")
+    assert (await shop.read(order_id))["status"] == "confirmed"
+    assert peers.goods(order_id) == "committed"
+
+
+async def test_authorisation_that_is_pending_is_given_up_once_it_is_known(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers
+) -> None:
+    order_id = await placed("tok_answer_late")
+    await worker.work_once()
+    await shop.cancel(order_id)
+    await work(service, worker)
+    assert (await shop.read(order_id))["status"] == "cancelled"
+    assert (peers.money(order_id), peers.goods(order_id)) == ("none", "none")
+    assert peers.steps(order_id) == ["reserve", "authorise", "void", "void", "void", "release"]
+
+
 async def test_refused_order_stays_rejected_when_it_is_called_off_meanwhile(
     service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers
 ) -> None:

@@ -14,6 +14,8 @@ from orders.domain.sagas import Done, Later, Outcome, Refused
 
 _log = logs.get("peers")
 
+_BUSY = frozenset({"payment-pending"})
+"""An earlier step has not been answered by the provider yet."""
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
 
 
@@ -54,6 +56,8 @@ class Steps:
         if problem is not None and problem.code in refusals:
             return Refused(refusals[problem.code], problem.detail)
         code = problem.code if problem else None
+        if code in _BUSY:
+            return Later(f"{self._client.name} is at it: {code}", retry_after_seconds(response) or 1)
         _log.error("unexpected answer", peer=self._client.name, status=response.status_code, code=code)
         return Later(f"{self._client.name} answered {response.status_code} {code or ''}".strip())
 

@@ -54,7 +54,12 @@ class HttpPayments:
     async def refund(self, order_id: UUID, refund_id: UUID, amount: Money) -> Outcome:
         """Give back some of what was taken; see the port."""
         body = {"amount": MoneyField.of(amount).model_dump()}
-        return await self._steps.put(f"{_path(order_id)}/refunds/{refund_id}", body)
+        return await self._steps.put(
+            f"{_path(order_id)}/refunds/{refund_id}",
+            body,
+            good=frozenset({"refunded"}),
+            bad={"refused": "refund-refused"},
+        )
 
 
 def _path(order_id: UUID) -> str:
