@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.card_numbers import CardNumberRefusedError
 from customers.domain.customers import Customer, CustomerNotFoundError
 from customers.domain.payment_methods import (
-    CardNumberRefusedError,
     Instrument,
     PaymentMethodNotFoundError,
     Preference,

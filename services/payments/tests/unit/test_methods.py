@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments.domain.methods import CardNumberRefusedError, refuse_card_number
+from chassis.card_numbers import CardNumberRefusedError
+from payments.domain.methods import refuse_card_number
 
 NUMBERS = [
     "4111111111111111",

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
+from chassis.card_numbers import CardNumberRefusedError
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
 from chassis.idempotency import Idempotent
 from chassis.pagination import MalformedCursorError, Page, Paging
@@ -14,7 +15,6 @@ from customers.api.pages import page_of
 from customers.api.schemas import PaymentMethodChange, PaymentMethodIn, PaymentMethodOut
 from customers.domain.customers import CustomerNotFoundError
 from customers.domain.payment_methods import (
-    CardNumberRefusedError,
     PaymentMethodNotFoundError,
     Preference,
     TooManyPaymentMethodsError,

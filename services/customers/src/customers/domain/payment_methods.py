@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chassis.errors import ConflictError, InvalidError, NotFoundError
+from chassis.card_numbers import CardNumberRefusedError, holds_card_number
+from chassis.errors import ConflictError, NotFoundError
 from customers.domain.books import Book, Entry
-from customers.domain.card_numbers import holds_card_number
 
 
 class PaymentMethodNotFoundError(NotFoundError):
@@ -20,13 +20,6 @@ class TooManyPaymentMethodsError(ConflictError):
 
     code = "too-many-payment-methods"
     title = "There are too many payment methods"
-
-
-class CardNumberRefusedError(InvalidError):
-    """Something that looks like a card's number was sent; the error never repeats it."""
-
-    code = "card-number-refused"
-    title = "Card numbers are not taken"
 
 
 class PaymentKind(StrEnum):

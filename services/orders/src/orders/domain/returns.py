@@ -24,7 +24,7 @@ class ReturnTooLargeError(ConflictError):
     """More is to come back than was shipped and has not come back."""
 
     code = "return-too-large"
-    title = "More would come back than was shipped"
+    title = "More would return than was taken"
 
 
 class ReturnDecidedError(ConflictError):
@@ -38,7 +38,7 @@ class RefundTooLargeError(ConflictError):
     """More would go back than was paid."""
 
     code = "refund-too-large"
-    title = "More would be refunded than was paid"
+    title = "The refund is larger than what is left"
 
 
 class ReturnState(StrEnum):

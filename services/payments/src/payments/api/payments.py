@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from pydantic import AwareDatetime
 
+from chassis.card_numbers import CardNumberRefusedError
 from chassis.money import AmountTooLargeError
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
 from payments.api.deps import PartsDep, Reader, Taker
 from payments.api.schemas import PaymentIn, PaymentOut, RefundIn, RefundOut
-from payments.domain.methods import CardNumberRefusedError
 from payments.domain.payments import (
     PaymentCapturedError,
     PaymentDiffersError,

@@ -7,13 +7,22 @@ wants to have one.
 import re
 import unicodedata
 
+from chassis.errors import InvalidError
+
 _SHORTEST, _LONGEST = 12, 19
 _RUN = re.compile(r"\d+(?: +\d+)*")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
+class CardNumberRefusedError(InvalidError):
+    """Something that looks like a card's number was sent; the error never repeats it."""
+
+    code = "card-number-refused"
+    title = "Card numbers are not taken"
+
+
 def holds_card_number(text: str) -> bool:
-    """Tell whether 12 to 19 digits in ``text`` pass Luhn's check, whatever spaces and dashes are between them.
+    """Tell whether 12 to 19 digits in ``text`` pass Luhn's check, whatever spaces, dots and dashes are between them.
 
     A number begins and ends where digits do: of a block of up to nineteen digits nothing less than the whole counts,
     since a provider's longer numbers would hardly ever pass otherwise. Digits of any script are digits.
@@ -27,7 +36,7 @@ def _simplified(character: str) -> str:
     if digit is not None:
         return str(digit)
     category = unicodedata.category(character)
-    return " " if category in ("Zs", "Pd", "Cf") or character == "\N{MINUS SIGN}" else "x"
+    return " " if category in ("Zs", "Pd", "Pc", "Cf") or character in ".\N{MINUS SIGN}" else "x"
 
 
 def _run_holds(blocks: list[str]) -> bool:
