@@ -33,8 +33,8 @@ python := .venv/bin/python
 services := $(sort $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml))))
 
 # What the tests of a deployed system know of it.
-in_cluster = BASE_URL=http://127.0.0.1:$(HTTP_PORT) CORS_ORIGIN=https://shop.example \
-  KUBECONFIG=$(CURDIR)/.kind/$(KIND_CLUSTER)/kubeconfig
+in_cluster = env BASE_URL=http://127.0.0.1:$(HTTP_PORT) CORS_ORIGIN=https://shop.example \
+  KUBECONFIG=$(CURDIR)/.kind/$(KIND_CLUSTER)/kubeconfig $$(cat .kind/$(KIND_CLUSTER)/admin.env 2>/dev/null)
 
 # One of the chassis' commands for every service; what one says does not keep the next from speaking.
 each_service = failed=; for name in $(services); do SERVICE=$$name $(python) -m chassis $(1) || failed=1; done; [ -z "$$failed" ]

@@ -180,6 +180,13 @@ values() { # what only this cluster can tell; skaffold reads the same two files
   printf '%s\nmesh: {nodeCidrs: [%s]}\n' "$global" "${cidrs%,}" >"$state/gateway.yaml"
 }
 
+first_admin() { # by the password that `prepare` made; where there is one already, nothing changes
+  # shellcheck source=/dev/null
+  . "$state/admin.env"
+  kube -n "$services_in" exec -i deploy/auth -c app -- \
+    python -m chassis admin create --email "$ADMIN_EMAIL" --password-stdin <<<"$ADMIN_PASSWORD"
+}
+
 up() {
   need kind kubectl
   if exists; then
@@ -247,6 +254,7 @@ deploy() {
     started+=($!)
   done
   together "${started[@]}"
+  step "first admin" first_admin
   say "The system is at http://127.0.0.1:$HTTP_PORT"
   [ "$MESH" = none ] || say "and, with the certificate $state/edge.crt, at https://localhost:$HTTPS_PORT"
 }

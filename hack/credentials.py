@@ -197,6 +197,8 @@ def main() -> None:
         write_compose(manifests, values, chosen.state)
     else:
         (chosen.state / "edge.crt").write_text(certificate(values)["tls.crt"])
+        first_admin = {"ADMIN_EMAIL": "admin@tradewind.example", "ADMIN_PASSWORD": values["admin-password"]}
+        write_private(chosen.state / "admin.env", "".join(f"{name}={text}\n" for name, text in first_admin.items()))
         apply(manifests, values, ["kubectl", "--kubeconfig", str(chosen.kubeconfig), "--context", chosen.context])
 
 
