@@ -63,6 +63,10 @@ fuzz: export FUZZ_SECONDS := $(or $(value SECONDS),300)
 fuzz: .installed-dev ## Throw generated requests at every service (SECONDS=300)
 	@$(python) -m pytest $(parallel) tests/fuzz $(ARGS)
 
+.PHONY: chaos
+chaos: .installed-dev ## Buy while processes are killed, then look at the books (ORDERS=500 KILLS=60 SEED=1)
+	@$(python) -m tests.chaos --orders $(or $(value ORDERS),500) --kills $(or $(value KILLS),60) --seed $(or $(value SEED),1)
+
 .PHONY: lint
 lint: .installed-dev ## Check style, types and who imports whom
 	@$(python) -m ruff format --check .
@@ -78,10 +82,10 @@ format: .installed-dev ## Rewrite the sources the way `make lint` wants them
 ##@ Generated files
 
 .PHONY: generate
-generate: generate-routes generate-openapi generate-events generate-benchmarks generate-charts ## Write every generated file anew
+generate: generate-routes generate-openapi generate-events generate-benchmarks generate-charts generate-problems ## Write every generated file anew
 
 .PHONY: verify
-verify: verify-routes verify-openapi verify-events verify-benchmarks verify-charts verify-requirements ## Say which generated file is not current
+verify: verify-routes verify-openapi verify-events verify-benchmarks verify-charts verify-problems verify-requirements ## Say which generated file is not current
 
 .PHONY: generate-routes verify-routes
 generate-routes: .installed-dev ## Gateway routes and auth's clients and scopes, from every service.yaml
@@ -112,6 +116,12 @@ generate-benchmarks: .installed-dev ## The table of docs/benchmarks.md, from ben
 	@$(python) bench/run.py --table
 verify-benchmarks: .installed-dev
 	@$(python) bench/run.py --check
+
+.PHONY: generate-problems verify-problems
+generate-problems: .installed-dev ## The list in docs/problems, from its pages
+	@$(python) hack/problems.py
+verify-problems: .installed-dev
+	@$(python) hack/problems.py --check
 
 .PHONY: requirements verify-requirements
 requirements: ## Compile requirements/ from the pyprojects (needs uv)
