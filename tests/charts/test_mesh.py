@@ -27,30 +27,12 @@ from tests.charts.rendering import (
     service_charts,
     service_renders,
 )
+from tests.rights import Right, asked
 
 EVERYBODY = "*"
 """As a caller: any pod of the namespace."""
 EDGE = "tradewind-istio"
 """The ServiceAccount of the Gateway's proxies."""
-Right = tuple[str, str, str]
-"""Caller, method and path."""
-
-
-def asked(service: str) -> set[Right]:
-    """Return what its callers say they ask of a service, the gateway's routes included."""
-    rights: set[Right] = {
-        (name, method, path)
-        for name, manifest in manifests().items()
-        for ask in manifest.asks
-        if ask.service == service
-        for method in ask.methods
-        for path in ask.paths
-    }
-    for route in manifests()[service].routes:
-        rights |= {("gateway", method, path) for method in route.methods for path in route.paths}
-    if service != "gateway":
-        rights.add(("gateway", "GET", "/openapi.json"))
-    return rights
 
 
 def istio_rights(rendered: Render) -> set[Right]:
@@ -105,7 +87,7 @@ def test_what_is_asked_is_allowed(service: str, scenario: Scenario) -> None:
 
 def refused(service: str, rights: set[Right]) -> list[Right]:
     """Return what is asked of a service, and refused."""
-    return sorted(right for right in asked(service) if not covers(rights, right))
+    return sorted(right for right in asked(service, manifests()) if not covers(rights, right))
 
 
 def rights_of(rendered: Render) -> set[Right] | None:
@@ -133,14 +115,16 @@ def unasked(service: str, rights: set[Right]) -> list[Right]:
     outside = {EVERYBODY, f"{service}-test", EDGE}
     return sorted(
         (who, how, where)
-        for who, how, where in rights - asked(service)
+        for who, how, where in rights - asked(service, manifests())
         if who not in outside and not (who == "gateway" and _routed(service, how, where))
     )
 
 
 def _routed(service: str, method: str, pattern: str) -> bool:
     start = pattern.removesuffix("*")
-    return any(who == "gateway" and how == method and path.startswith(start) for who, how, path in asked(service))
+    return any(
+        who == "gateway" and how == method and path.startswith(start) for who, how, path in asked(service, manifests())
+    )
 
 
 @pytest.mark.parametrize(

@@ -150,16 +150,23 @@ class Callers:
     def ask_all(self, caller: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Send several requests from one pod, one after the other."""
         it = self._callers[caller]
-        source = Path(asking.__file__).read_text()
-        said = self._cluster.execute(it.pod, "python", "-c", source, json.dumps(questions), namespace=it.namespace)
-        answers: list[dict[str, Any]] = json.loads(said)
-        return answers
+        return ask_from(self._cluster, it.pod, questions, namespace=it.namespace)
 
     def _ready(self, caller: Caller) -> bool:
         return is_ready(self._cluster.core.read_namespaced_pod(caller.pod, caller.namespace))
 
     def _gone(self, namespace: str) -> bool:
         return not self._cluster.core.list_namespaced_pod(namespace, label_selector=LABEL).items
+
+
+def ask_from(
+    cluster: Cluster, pod: str, questions: list[dict[str, Any]], *, namespace: str = SERVICES
+) -> list[dict[str, Any]]:
+    """Send several requests from one pod, one after the other; see ``asking.ask``."""
+    source = Path(asking.__file__).read_text()
+    said = cluster.execute(pod, "python", "-c", source, json.dumps(questions), namespace=namespace)
+    answers: list[dict[str, Any]] = json.loads(said)
+    return answers
 
 
 def _strangers() -> list[dict[str, str]]:
