@@ -1,7 +1,7 @@
 """A load through the ingress, as from people who use the system while something happens to it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from httpx2 import Client, HTTPError, Limits
 
+from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import poll
 from tests.e2e.people import Person
 
@@ -17,6 +18,14 @@ PER_SECOND = 20
 _AT_ONCE = 40
 _ADDRESSES = 20
 """As many as one may have."""
+_READS = {
+    "customers": "/v1/customers/me",
+    "auth": "/v1/accounts/me",
+    "catalog": "/v1/products?limit=5",
+    "inventory": "/v1/availability?sku=LOAD",
+    "orders": "/v1/orders?limit=5",
+}
+"""What anybody may read, by the service that answers."""
 _HOME = {
     "recipient": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -33,7 +42,8 @@ class Load:
     does not repeat by itself is lost.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, services: Iterable[str] = EVERY_SERVICE) -> None:
+        self._reads = [_READS[service] for service in services if service in _READS]
         # Some connections are kept, and others are opened anew.
         self._api = Client(base_url=address, timeout=30, limits=Limits(max_keepalive_connections=5, keepalive_expiry=5))
         self.person = Person.registered(self._api)
@@ -79,15 +89,17 @@ class Load:
         if number % 10 == 0:
             headers = {**person, "idempotency-key": self._keys[number // 10 % _ADDRESSES]}
             return "POST", "/v1/customers/me/addresses", {"json": _HOME, "headers": headers}
-        if number % 10 == 5:
-            return "GET", "/v1/accounts/me", {"headers": person}
-        return "GET", "/v1/customers/me", {"headers": person}
+        return "GET", self._reads[number % len(self._reads)], {"headers": person}
 
 
 @contextmanager
-def steady_load(address: str) -> Iterator[Load]:
-    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer."""
-    load = Load(address)
+def steady_load(address: str, services: Iterable[str] = EVERY_SERVICE) -> Iterator[Load]:
+    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer.
+
+    Args:
+        services: Those that are asked; an earlier release has not all of them.
+    """
+    load = Load(address, services)
     over = Event()
 
     def tick(pool: ThreadPoolExecutor) -> None:

@@ -92,7 +92,7 @@ def test_upgrade_and_rollback_are_not_noticed(
     revisions = {name: revision(cluster, name) for name in known}
     migrations = migrated(cluster)
 
-    with steady_load(cluster.address) as upgrade:
+    with steady_load(cluster.address, known) as upgrade:
         script(cluster, REPOSITORY, "cluster.sh", "deploy")
         cluster.rolled_out(*EVERY_SERVICE)
     assert not upgrade.lost, upgrade.lost
@@ -100,7 +100,7 @@ def test_upgrade_and_rollback_are_not_noticed(
     for name in services(earlier, with_database=True):
         assert migrated(cluster)[f"{name}-migrate"] != migrations[f"{name}-migrate"], "the migration did not run"
 
-    with steady_load(cluster.address) as rollback:
+    with steady_load(cluster.address, known) as rollback:
         for name in known:
             cluster.helm("rollback", name, str(revisions[name]), "-n", SERVICES, "--wait", "--timeout", "5m")
         cluster.rolled_out(*known)
