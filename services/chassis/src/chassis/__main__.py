@@ -1,6 +1,7 @@
 """``python -m chassis serve | migrate | work | …``: runs the package named by ``SERVICE``."""
 
 import os
+import sys
 import tempfile
 
 
@@ -12,8 +13,14 @@ def _share_metrics() -> None:
         )
 
 
+def _leave_rich_out() -> None:
+    """Let httpx and structlog do without rich, which they import wherever some tool has brought it: 4 MB a process."""
+    sys.modules["rich"] = None  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
     _share_metrics()
+    _leave_rich_out()
     from chassis.commands import main
 
     main()
