@@ -34,7 +34,7 @@ class TestTokenEndpoint:
         body = answer.json()
         assert (body["token_type"], body["expires_in"]) == ("Bearer", 600)
         assert set(body) == {"access_token", "token_type", "expires_in", "scope", "refresh_token"}
-        assert body["scope"].split() == sorted(["accounts:own", "customers:own", "keys:own"])
+        assert body["scope"].split() == ["accounts:own", "customers:own", "keys:own", "orders:own"]
         assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
 
     async def test_wrong_password_and_unknown_address_are_told_alike(self, ada: Person, somebody: MakePerson) -> None:
