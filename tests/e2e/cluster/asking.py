@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _SECONDS = 5
@@ -57,4 +58,6 @@ def _secured(plain: socket.socket, identity: str) -> ssl.SSLSocket:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps([ask(question) for question in json.loads(sys.argv[1])]))
+    questions = json.loads(sys.argv[1])
+    with ThreadPoolExecutor(len(questions) if "at-once" in sys.argv else 1) as pool:
+        sys.stdout.write(json.dumps(list(pool.map(ask, questions))))

@@ -160,11 +160,11 @@ class Callers:
 
 
 def ask_from(
-    cluster: Cluster, pod: str, questions: list[dict[str, Any]], *, namespace: str = SERVICES
+    cluster: Cluster, pod: str, questions: list[dict[str, Any]], *options: str, namespace: str = SERVICES
 ) -> list[dict[str, Any]]:
-    """Send several requests from one pod, one after the other; see ``asking.ask``."""
+    """Send several requests from one pod, one after the other or `at-once`; see ``asking.ask``."""
     source = Path(asking.__file__).read_text()
-    said = cluster.execute(pod, "python", "-c", source, json.dumps(questions), namespace=namespace)
+    said = cluster.execute(pod, "python", "-c", source, json.dumps(questions), *options, namespace=namespace)
     answers: list[dict[str, Any]] = json.loads(said)
     return answers
 

@@ -63,8 +63,10 @@ def unasked_methods(caller: str, question: dict[str, Any]) -> list[str]:
 
 def answers(cluster: Cluster, caller: str, asked: list[dict[str, Any]]) -> dict[str, Answer]:
     """Send requests from a service's own pod, and return each one's answer by what was asked."""
+    if not asked:
+        return {}
     [pod, *_] = cluster.ready_pods(caller)
-    said = ask_from(cluster, pod.metadata.name, asked)
+    said = ask_from(cluster, pod.metadata.name, asked, "at-once")
     return {f"{each['method']} {each['host']} {each['path']}": answer for each, answer in zip(asked, said, strict=True)}
 
 

@@ -1,66 +1,20 @@
 """Buying, through every service: what is paid and taken from the shelf, and what leaves no trace of money or stock."""
 
 import secrets
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from httpx2 import Client
 
 from tests.e2e.people import Person, eventually, patiently
+from tests.e2e.shop import ADDRESS, Shelf, order
 
-PRICE = 2500
 PIECES = 5
-ADDRESS = {"recipient": "Ada", "line1": "1 Road", "city": "Berlin", "postal_code": "10115", "country": "DE"}
-
-
-@dataclass
-class Shelf:
-    """Something on sale that nobody else has."""
-
-    staff: Person
-    sku: str
-
-    def stock(self) -> tuple[int, int]:
-        """Return what is on hand, and what of it is reserved."""
-        answer = self.staff.send("GET", f"/v1/stock?sku={self.sku}")
-        assert answer.status_code == 200, answer.text
-        [found] = answer.json()["items"]
-        return found["on_hand"], found["reserved"]
 
 
 @pytest.fixture
 def shelf(staff: Person) -> Shelf:
     """A published product with stock."""
-    sku = f"BUY-{secrets.token_hex(6).upper()}"
-    variant = {
-        "sku": sku,
-        "name": "one size",
-        "weight_grams": 400,
-        "prices": [{"price": {"amount": PRICE, "currency": "EUR"}}],
-    }
-    made = staff.send("POST", "/v1/products", json={"slug": sku.lower(), "name": sku, "variants": [variant]})
-    assert made.status_code == 201, made.text
-    published = staff.send("POST", f"/v1/products/{made.json()['id']}/publish", if_match='"1"')
-    assert published.status_code == 200, published.text
-    received = {"sku": sku, "quantity": PIECES, "reason": "received"}
-    adjusted = staff.send("POST", "/v1/stock-adjustments", json=received, idempotency_key=secrets.token_hex(8))
-    assert adjusted.status_code == 201, adjusted.text
-    return Shelf(staff, sku)
-
-
-def order(person: Person, shelf: Shelf, token: str, *, quantity: int = 2, kind: str = "card") -> dict[str, Any]:
-    """Put something into the cart and order it; returns the order as soon as its checkout has ended."""
-    cart = person.send("POST", "/v1/carts", json={}).json()
-    put = person.send("PUT", f"/v1/carts/{cart['id']}/lines/{shelf.sku}", json={"quantity": quantity})
-    assert put.status_code == 200, put.text
-    body = {"cart_id": cart["id"], "shipping_address": ADDRESS, "payment": {"kind": kind, "token": token}}
-    placed = person.send("POST", "/v1/orders", json=body, idempotency_key=secrets.token_hex(8), prefer="wait=5")
-    assert placed.status_code == 201, placed.text
-    path = f"/v1/orders/{placed.json()['id']}"
-    eventually(lambda: person.send("GET", path).json()["status"] in ("confirmed", "rejected"))
-    found: dict[str, Any] = person.send("GET", path).json()
-    return found
+    return Shelf.filled(staff, pieces=PIECES)
 
 
 @pytest.mark.parametrize(("kind", "token"), [("card", "tok_approve"), ("paypal", "pp_approve")])

@@ -1,0 +1,64 @@
+"""A shop to buy in: something on sale that nobody else has, and how one orders it."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.people import Person, eventually
+
+PRICE = 2500
+ADDRESS = {"recipient": "Ada", "line1": "1 Road", "city": "Berlin", "postal_code": "10115", "country": "DE"}
+
+
+@dataclass
+class Shelf:
+    """Something on sale that nobody else has."""
+
+    staff: Person
+    sku: str
+
+    @classmethod
+    def filled(cls, staff: Person, *, pieces: int) -> "Shelf":
+        """Publish a product, and take a delivery of it in."""
+        sku = f"BUY-{secrets.token_hex(6).upper()}"
+        variant = {
+            "sku": sku,
+            "name": "one size",
+            "weight_grams": 400,
+            "prices": [{"price": {"amount": PRICE, "currency": "EUR"}}],
+        }
+        made = staff.send("POST", "/v1/products", json={"slug": sku.lower(), "name": sku, "variants": [variant]})
+        assert made.status_code == 201, made.text
+        published = staff.send("POST", f"/v1/products/{made.json()['id']}/publish", if_match='"1"')
+        assert published.status_code == 200, published.text
+        received = {"sku": sku, "quantity": pieces, "reason": "received"}
+        adjusted = staff.send("POST", "/v1/stock-adjustments", json=received, idempotency_key=secrets.token_hex(8))
+        assert adjusted.status_code == 201, adjusted.text
+        return cls(staff, sku)
+
+    def stock(self) -> tuple[int, int]:
+        """Return what is on hand, and what of it is reserved."""
+        answer = self.staff.send("GET", f"/v1/stock?sku={self.sku}")
+        assert answer.status_code == 200, answer.text
+        [found] = answer.json()["items"]
+        return found["on_hand"], found["reserved"]
+
+
+def order(person: Person, shelf: Shelf, token: str, *, quantity: int = 2, kind: str = "card") -> dict[str, Any]:
+    """Put something into the cart and order it; returns the order as soon as its checkout has ended."""
+    made = person.send("POST", "/v1/carts", json={})
+    assert made.status_code in (200, 201), made.text
+    cart = made.json()["id"]
+    put = person.send("PUT", f"/v1/carts/{cart}/lines/{shelf.sku}", json={"quantity": quantity})
+    assert put.status_code == 200, put.text
+    body = {"cart_id": cart, "shipping_address": ADDRESS, "payment": {"kind": kind, "token": token}}
+    placed = person.send("POST", "/v1/orders", json=body, idempotency_key=secrets.token_hex(8), prefer="wait=5")
+    assert placed.status_code == 201, placed.text
+
+    def ended() -> dict[str, Any] | None:
+        answer = person.send("GET", f"/v1/orders/{placed.json()['id']}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found if found["status"] in ("confirmed", "rejected") else None
+
+    return eventually(ended)
