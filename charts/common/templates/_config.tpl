@@ -12,8 +12,9 @@
   "CLIENT__TOKEN_URL" (printf "%s/v1/oauth/token" .Values.authUrl)
 -}}
 {{- if ne .Values.global.mesh.provider "none" -}}
-{{- /* One layer repeats calls: the mesh. */ -}}
-{{- $_ := set $config "CLIENT__RETRIES" "0" -}}
+{{- range $name, $value := .Values.mesh.config -}}
+{{- $_ := set $config $name (toString $value) -}}
+{{- end -}}
 {{- end -}}
 {{- if .Values.broker.enabled -}}
 {{- $_ := set $config "BROKER__URL" .Values.broker.url -}}
