@@ -241,6 +241,16 @@ prepare() {
   step "images of the servers" give_data
 }
 
+release() { # services alone, with the images that were built last
+  need helm
+  local started=() service
+  for service; do
+    step "$service" install "$service" "$services_in" --set-string "image.tag=$(tag "$service")" &
+    started+=($!)
+  done
+  together "${started[@]}"
+}
+
 deploy() {
   need helm
   say "Installing into cluster $KIND_CLUSTER, MESH=$MESH"
@@ -248,12 +258,8 @@ deploy() {
   step "dev-infra" install dev-infra "$data_in" --set "postgres.image=$POSTGRES_IMAGE" --set "nats.image=$NATS_IMAGE" \
     --set "valkey.image=$VALKEY_IMAGE" --set "prometheus.image=$PROMETHEUS_IMAGE" --set "jaeger.image=$JAEGER_IMAGE"
   step "platform" install platform "$services_in"
-  local started=() service
-  for service in $(services); do
-    step "$service" install "$service" "$services_in" --set-string "image.tag=$(tag "$service")" &
-    started+=($!)
-  done
-  together "${started[@]}"
+  # shellcheck disable=SC2046
+  release $(services)
   step "first admin" first_admin
   say "The system is at http://127.0.0.1:$HTTP_PORT"
   [ "$MESH" = none ] || say "and, with the certificate $state/edge.crt, at https://localhost:$HTTPS_PORT"
@@ -268,5 +274,6 @@ down() {
 (umask 077 && mkdir -p "$state"/{image,log})
 case ${1:-} in
   up | mesh | images | load | prepare | deploy | down) "$1" ;;
-  *) fail "usage: hack/cluster.sh up | mesh | images | load | prepare | deploy | down" ;;
+  release) "$@" ;;
+  *) fail "usage: hack/cluster.sh up | mesh | images | load | prepare | deploy | release <service>... | down" ;;
 esac

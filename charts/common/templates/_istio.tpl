@@ -222,7 +222,8 @@ spec:
       consecutiveLocalOriginFailures: 5
       consecutive5xxErrors: 0
       interval: 10s
-      baseEjectionTime: 30s
+      # Short: the only pod that is left can be ejected, too, and what is dead soon is no endpoint any more.
+      baseEjectionTime: 10s
       maxEjectionPercent: 50
 {{- end }}
 

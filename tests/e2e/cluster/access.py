@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -283,6 +283,11 @@ class Cluster:
                 self._client(), cache_file=str(self._cache / "resources.json")
             )
         return self._dynamic_client.resources.get(api_version=_API_VERSIONS[kind], kind=kind)
+
+
+def few(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield two at a time: a machine with few cores has to start all of their pods, and to serve meanwhile."""
+    yield from (names[begin : begin + 2] for begin in range(0, len(names), 2))
 
 
 def is_ready(pod: Any) -> bool:

@@ -39,7 +39,8 @@ class Load:
     """Somebody's requests, each sent once: mostly reads, now and then a change that can be repeated.
 
     ``failures`` says of each request that was not served what became of it. Nobody tries again here: what the system
-    does not repeat by itself is lost.
+    does not repeat by itself is lost. Only where the answer is that the request with this key is still running, it is
+    asked for what became of that, as its ``Retry-After`` says.
     """
 
     def __init__(self, address: str, services: Iterable[str] = EVERY_SERVICE) -> None:
@@ -63,6 +64,9 @@ class Load:
         begun = time.monotonic()
         try:
             answer = self._api.request(method, path, **options)
+            if answer.status_code == 409 and (after := answer.headers.get("retry-after")):
+                time.sleep(float(after))
+                answer = self._api.request(method, path, **options)
             failure = "" if answer.is_success else f"{answer.status_code} {answer.text[:200]}"
         except HTTPError as error:
             failure = f"{type(error).__name__} {error}"

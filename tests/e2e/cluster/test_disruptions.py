@@ -1,6 +1,5 @@
 """What operators do every day is noticed by nobody: under steady load no request is lost."""
 
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +8,8 @@ from kubernetes import client
 from kubernetes.client import ApiException
 
 from tests.e2e.checkout import EVERY_SERVICE
-from tests.e2e.cluster.access import DATA, DRAINED, SERVICES, ZONE, Cluster
+from tests.e2e.cluster.access import DATA, DRAINED, SERVICES, ZONE, Cluster, few
 from tests.e2e.cluster.load import steady_load
-
-
-def few(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield two at a time: a machine with few cores has to start all of their pods, and to serve meanwhile."""
-    yield from (names[begin : begin + 2] for begin in range(0, len(names), 2))
 
 
 def names(pods: list[Any]) -> list[str]:
