@@ -32,6 +32,22 @@ state_dir = click.option(
 )
 
 
+def _address(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    """Refuse what is no address before anything is sent there."""
+    if given is not None and not given.startswith(("http://", "https://")):
+        raise click.BadParameter("It should look like http://127.0.0.1:8080.")
+    return given.rstrip("/") if given else None
+
+
+base_url = click.option(
+    "--base-url",
+    metavar="URL",
+    callback=_address,
+    help="Another system than the one of the state folder: a cluster's address. Who runs it, say ADMIN_EMAIL and "
+    "ADMIN_PASSWORD, or TRADEWIND_TOKEN, in the environment.",
+)
+
+
 @cli.command(epilog=_examples("up", "up --port 9000", "up --only auth,customers", "up --ephemeral --port 0 --json"))
 @state_dir
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The gateway's; 0: any.")
@@ -279,6 +295,39 @@ def demo(checkout: Checkout, state_dir: Path | None) -> None:
 
     session = Session.find(checkout, state_dir)
     Story(session.api, click.echo, session.hints).play()
+
+
+@cli.command(epilog=_examples("reconcile", "reconcile --as-of 2026-01-31T23:59:59Z", "reconcile --json"))
+@state_dir
+@base_url
+@click.option("--as-of", metavar="TIME", help="An instant with its offset, five seconds ago or earlier.")
+@click.option("--json", "as_json", is_flag=True, help="The document as it comes from orders.")
+@click.pass_obj
+def reconcile(
+    checkout: Checkout, *, state_dir: Path | None, base_url: str | None, as_of: str | None, as_json: bool
+) -> None:
+    """Compare the books of orders with the money and the stock.
+
+    The ledger of payments, the provider's own records and the stock, everything as of one instant; orders under way at
+    that instant are left out. Each difference is shown.
+    Ends with 0 where there is none, with 1 where there is one, and with 2 where the books cannot be compared: the
+    system or a service is away, or does not let us.
+    """
+    import json
+
+    from tradewind.books import compare, shown
+    from tradewind.errors import TradewindError
+    from tradewind.target import Target
+
+    try:
+        found = compare(Target.find(checkout, state_dir, base_url), as_of)
+    except TradewindError as error:
+        click.echo(f"{error}", err=True)
+        sys.exit(2)
+    for line in [json.dumps(found, indent=2)] if as_json else shown(found):
+        click.echo(line)
+    if found["differences"]:
+        sys.exit(1)
 
 
 def _state(checkout: Checkout, folder: Path | None) -> "State":

@@ -3,13 +3,17 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local.tests.integration.planting import Shop
 
+from tradewind.checkout import Checkout
+from tradewind.session import Session
 from tradewind.testing import TRADEWIND, RunningSystem
 
 
@@ -64,6 +68,73 @@ def test_showroom_is_brought_in_once_and_found(system: RunningSystem) -> None:
         found = json.load(answer)
     assert found["matching"] == "similar"
     assert all("linen" in each["name"] and "shirt" in each["name"] for each in found["items"][:3])
+
+
+def test_every_kind_of_difference_between_the_books_is_found(system: RunningSystem) -> None:
+    shop = Shop(Session.find(Checkout.of_this_package(), system.state))
+    bought = {
+        name: shop.order()
+        for name in ("no capture", "two captures", "a refund", "no payment", "no stock", "less stock", "no order")
+    }
+    refused = {name: shop.order("tok_decline") for name in ("money is held", "stock is held", "stock is gone")}
+    untouched = [shop.order(), shop.order("tok_decline")]
+    assert reconciled(system)["orders"] >= len([*bought, *refused, *untouched])
+    shop.write(
+        "payments",
+        f"UPDATE payment_changes SET refunded_minor = 7 WHERE order_id = '{bought['a refund']}'",
+        f"DELETE FROM payment_changes WHERE order_id = '{bought['no payment']}'",
+        f"UPDATE payment_changes SET state = 'authorised' WHERE order_id = '{refused['money is held']}'",
+    )
+    again = "reference || '-2', kind, authorisation, amount_minor, currency, method, token, outcome, code"
+    shop.write(
+        "sandbox",
+        f"UPDATE operations SET outcome = 'refused' WHERE reference = '{bought['no capture']}-capture'",
+        f"INSERT INTO operations SELECT {again}, created_at, settled_at, gen_random_uuid() FROM operations "
+        f"WHERE reference = '{bought['two captures']}-capture'",
+        f"UPDATE operations SET outcome = 'approved' WHERE reference LIKE '{refused['money is held']}%'",
+    )
+    shop.write(
+        "inventory",
+        f"DELETE FROM reservation_transitions WHERE order_id = '{bought['no stock']}'",
+        f"UPDATE reservation_lines SET quantity = 1 WHERE order_id = '{bought['less stock']}'",
+        f"UPDATE reservation_transitions SET state = 'pinned' WHERE order_id = '{refused['stock is held']}'",
+        f"UPDATE reservation_transitions SET state = 'committed' WHERE order_id = '{refused['stock is gone']}'",
+    )
+    shop.write(
+        "orders",
+        f"DELETE FROM sagas WHERE order_id = '{bought['no order']}'",
+        f"DELETE FROM orders WHERE id = '{bought['no order']}'",
+    )
+    found = {(each["order_id"], each["book"]) for each in reconciled(system, status=1)["differences"]}
+    assert found == {
+        (bought["no capture"], "provider"),
+        (bought["two captures"], "provider"),
+        (bought["a refund"], "ledger"),
+        (bought["no payment"], "ledger"),
+        (bought["no stock"], "stock"),
+        (bought["less stock"], "stock"),
+        *((bought["no order"], book) for book in ("ledger", "provider", "stock")),
+        (refused["money is held"], "ledger"),
+        (refused["money is held"], "provider"),
+        (refused["stock is held"], "stock"),
+        (refused["stock is gone"], "stock"),
+    }
+    assert not {order_id for order_id, _ in found}.intersection(untouched)
+
+
+def reconciled(system: RunningSystem, *, status: int = 0) -> Any:
+    """Compare the books at a moment at which no order was under way, which is some seconds ago then."""
+    deadline = time.monotonic() + 60
+    while True:
+        command = [*TRADEWIND, "reconcile", "--state-dir", str(system.state), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        found = json.loads(done.stdout)
+        if not found["left_out"]:
+            assert done.returncode == status
+            return found
+        assert time.monotonic() < deadline, "an order never ended"
+        time.sleep(1)
 
 
 def test_refused_lines_are_told(system: RunningSystem, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from tradewind.checkout import Checkout
 from tradewind.main import cli
 
-COMMANDS = {"up", "down", "status", "logs", "token", "psql", "reset", "mail", "doctor", "demo", "import"}
+COMMANDS = {"up", "down", "status", "logs", "token", "psql", "reset", "mail", "doctor", "demo", "import", "reconcile"}
 
 
 def test_there_is_every_command() -> None:
