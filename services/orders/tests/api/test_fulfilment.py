@@ -172,3 +172,27 @@ def test_returns_of_all_pieces_are_worth_the_line(total: int, parts: list[int]) 
         back += part
     assert Money.total(amounts, "EUR") == paid
     assert min(amounts) >= Money.zero("EUR")
+
+
+async def test_open_are_the_orders_that_somebody_waits_for(
+    client: AsyncClient,
+    service: Service,
+    worker: SagaWorker,
+    as_staff: dict[str, str],
+    shop: Shop,
+    placed: Placed,
+) -> None:
+    await placed("tok_decline")
+    cancelled, delivered, shipped, confirmed = [await placed() for _ in range(4)]
+    await work(service, worker)
+    await shop.cancel(cancelled)
+    await work(service, worker)
+    for order_id in (shipped, delivered):
+        desk = Desk(client, as_staff, order_id)
+        shipment = (await desk.ship(3)).json()["id"]
+        if order_id == delivered:
+            await desk.post(f"/shipments/{shipment}/delivery", key="")
+    listed = await client.get("/v1/orders?open=true", headers=shop.headers)
+    assert [each["id"] for each in listed.json()["items"]] == [confirmed, shipped]
+    everything = await client.get("/v1/orders?open=false", headers=shop.headers)
+    assert len(everything.json()["items"]) == 5

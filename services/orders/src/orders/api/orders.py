@@ -121,9 +121,14 @@ async def criteria(
     status: OrderStatus | None = None,
     placed_from: Annotated[Instant | None, Query(description="Placed at this instant or later.")] = None,
     placed_before: Annotated[Instant | None, Query(description="Placed before this instant.")] = None,
+    *,
+    only_open: Annotated[
+        bool, Query(alias="open", description="Neither delivered nor rejected nor cancelled.")
+    ] = False,
 ) -> OrderFilter:
     """Return what to list: one's own, or what staff asks for."""
-    return OrderFilter(customer_id if person.is_staff else person.id, status, placed_from, placed_before)
+    owner_id = customer_id if person.is_staff else person.id
+    return OrderFilter(owner_id, status, placed_from, placed_before, only_open)
 
 
 @router.get("", responses=responses(MalformedCursorError))

@@ -9,6 +9,7 @@ from chassis.database import Database
 from chassis.keyset import read_page
 from chassis.lookups import Lookup
 from orders.data.tables import carts, orders, sagas
+from orders.domain.orders import CLOSED
 from orders.domain.ports import After, OrderFilter, SagaState
 from orders.domain.sagas import STUCK_AFTER
 from orders.domain.views import CartView, OpenSagas, OrderView, SagaView
@@ -115,4 +116,6 @@ def _conditions(criteria: OrderFilter) -> list[ColumnElement[bool]]:
         conditions.append(orders.c.placed_at >= criteria.placed_from)
     if criteria.placed_before is not None:
         conditions.append(orders.c.placed_at < criteria.placed_before)
+    if criteria.only_open:
+        conditions.append(orders.c.status.not_in(CLOSED))
     return conditions

@@ -75,6 +75,8 @@ class OrderStatus(StrEnum):
 
 
 FINAL = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED})
+CLOSED = FINAL | {OrderStatus.DELIVERED}
+"""Nobody waits for anything any more."""
 RUNNING = frozenset(
     {OrderStatus.PLACED, OrderStatus.RESERVED, OrderStatus.AUTHORISED, OrderStatus.PINNED, OrderStatus.CAPTURED}
 )

@@ -149,6 +149,7 @@ class OrderFilter:
     status: OrderStatus | None = None
     placed_from: datetime | None = None
     placed_before: datetime | None = None
+    only_open: bool = False
 
 
 After = tuple[UUID] | None
