@@ -18,8 +18,8 @@ def asked(service: str, manifests: Mapping[str, Manifest]) -> set[Right]:
         for method in ask.methods
         for path in ask.paths
     }
-    for route in manifests[service].routes:
-        rights |= {("gateway", method, path) for method in route.methods for path in route.paths}
-    if service != "gateway":
+    if service != "gateway":  # Its own routes it answers by itself.
+        for route in manifests[service].routes:
+            rights |= {("gateway", method, path) for method in route.methods for path in route.paths}
         rights.add(("gateway", "GET", "/openapi.json"))
     return rights

@@ -10,6 +10,7 @@ from chassis.app import Service
 from chassis.manifest import address_setting
 from chassis.ratelimit import MemoryLimiter, RateLimiter
 from chassis.security import USERS, KeySource
+from gateway.api import overview
 from gateway.api.access import Access
 from gateway.api.documentation import Documentation, frame
 from gateway.api.edge import Edge
@@ -18,12 +19,13 @@ from gateway.api.proxy import Proxy
 from gateway.api.tunnel import Tunnel
 from gateway.clients.documents import ServedDocuments
 from gateway.clients.keys import TokenExchange
+from gateway.clients.parts import ServedParts
 from gateway.clients.sockets import Session
 from gateway.clients.upstreams import HttpUpstream
 from gateway.data import routes
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.origins import Origins
-from gateway.domain.routes import RouteTable
+from gateway.domain.routes import OWN, RouteTable
 from gateway.settings import Settings
 
 __all__ = ["Settings", "build"]
@@ -66,19 +68,27 @@ def build(
             proxies=TrustedProxies(settings.trusted_proxies),
         )
     )
+    if table.find("GET", overview.PATH) is not None:
+        service.include(overview.OverviewPage(ServedParts(upstreams)).router)
     if settings.openapi:
         development = settings.environment == "development"
         whole = frame(version=service.version, scopes=scopes, password_grant=development)
         _without_own_document(service.app)
-        service.include(Documentation(Catalogue(ServedDocuments(upstreams), table, whole)).router)
+        service.include(Documentation(Catalogue(ServedDocuments(upstreams, service.app.openapi), table, whole)).router)
     return service
 
 
 def _check(settings: Settings, table: RouteTable) -> None:
-    if homeless := sorted(table.services - settings.peers.keys()):
+    if homeless := sorted(_needed(table) - settings.peers.keys()):
         raise ValueError(f"Routes lead to {', '.join(homeless)}: set {address_setting(homeless[0])} and the like.")
     if unknown := sorted(table.limits - settings.limits.keys()):
         raise ValueError(f"Routes are in classes of limit that are not set: {', '.join(unknown)}.")
+
+
+def _needed(table: RouteTable) -> set[str]:
+    """Return the services that routes lead to, or that the gateway asks to answer a route by itself."""
+    asked = overview.SERVICES if table.find("GET", overview.PATH) is not None else frozenset()
+    return {*table.services, *asked} - {OWN}
 
 
 def _upstreams(service: Service, settings: Settings, session: Session) -> dict[str, HttpUpstream]:

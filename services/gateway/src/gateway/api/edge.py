@@ -21,7 +21,7 @@ from gateway.api.proxy import Proxy
 from gateway.api.tunnel import Tunnel, as_denial
 from gateway.domain.forwarding import with_policy
 from gateway.domain.origins import Origins
-from gateway.domain.routes import Route, RouteTable
+from gateway.domain.routes import OWN, Route, RouteTable
 
 Serve = Callable[[Exchange, Scope, Receive, Send], Awaitable[None]]
 _OWN_LIMIT = "default"
@@ -31,7 +31,7 @@ class Edge:
     """The gateway as an ASGI application.
 
     Args:
-        app: Answers for the gateway itself: probes and documentation.
+        app: Answers for the gateway itself: probes, documentation, and what it composes.
         table: What is let in, and where it goes.
     """
 
@@ -82,7 +82,10 @@ class Edge:
         if route is not None:
             await self._admit(exchange, scope, route)
             with tracing.span(f"{exchange.method} {route.path}", "server", upstream=route.service):
-                await self._proxy.forward(exchange, receive, send)
+                if route.service == OWN:
+                    await self._app(exchange.shown(scope), receive, _Dressed(send, exchange))
+                else:
+                    await self._proxy.forward(exchange, receive, send)
         elif methods := self._table.methods(exchange.path):
             await self._without_route(exchange, methods, send)
         else:

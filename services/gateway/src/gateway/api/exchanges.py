@@ -92,6 +92,14 @@ class Exchange:
             if repeated:
                 raise MalformedError(f"The header {repeated[0].decode()} stands there twice.")
 
+    def shown(self, scope: Scope) -> Scope:
+        """Return the scope for the gateway's own application: with the token, where the client has sent an API key."""
+        fields = self.fields
+        if self.authorization is not None:
+            fields = [field for field in fields if field[0] != b"authorization"]
+            fields = [*fields, (b"authorization", self.authorization)]
+        return {**scope, "headers": fields, "exchange": self}
+
 
 def read_path(scope: Scope) -> str:
     """Return the request's path in normal form, and make it the scope's.

@@ -1,14 +1,16 @@
 """Each service's OpenAPI document, as it serves it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from chassis import context
-from gateway.domain.ports import Answer, BrokenAnswerError, ServiceAwayError, Upstream
+from gateway.clients.parts import read_whole
+from gateway.domain.ports import BrokenAnswerError, ServiceAwayError, Upstream
+from gateway.domain.routes import OWN
 
 _PATH = "/openapi.json"
 
@@ -18,15 +20,21 @@ class ServedDocuments:
 
     Args:
         upstreams: By service name.
+        own: Makes the gateway's own document, of what it answers by itself.
         seconds: For one document.
     """
 
-    def __init__(self, upstreams: Mapping[str, Upstream], *, seconds: float = 2) -> None:
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], own: Callable[[], dict[str, Any]], *, seconds: float = 2
+    ) -> None:
         self._upstreams = upstreams
+        self._own = own
         self._seconds = seconds
 
     async def document(self, service: str) -> dict[str, Any]:
         """Return a service's document; see ``DocumentSource``."""
+        if service == OWN:
+            return self._own()
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._fetch(self._upstreams[service])
@@ -39,14 +47,7 @@ class ServedDocuments:
         try:
             if answer.status != HTTPStatus.OK:
                 raise ValueError(f"status {answer.status}")
-            document: dict[str, Any] = orjson.loads(await _read(answer))
+            document: dict[str, Any] = orjson.loads(await read_whole(answer))
         finally:
             answer.close()
         return document
-
-
-async def _read(answer: Answer) -> bytes:
-    pieces = []
-    while piece := await answer.chunk():
-        pieces.append(piece)
-    return b"".join(pieces)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from chassis.errors import NotFoundError
 
+OWN = "gateway"
+"""The service of routes that the gateway answers by itself."""
+
 
 class UnknownPathError(NotFoundError):
     """No service offers this path."""
@@ -60,7 +63,7 @@ class RouteTable:
 
     @property
     def services(self) -> frozenset[str]:
-        """Every service that some route leads to."""
+        """Every service that some route leads to, which may be the gateway itself."""
         return frozenset(route.service for route in self.routes)
 
     @property
