@@ -281,20 +281,29 @@ def import_(
         sys.exit(1)
 
 
-@cli.command()
+@cli.command(epilog=_examples("demo", "demo accounts", "demo --base-url http://127.0.0.1:8080"))
+@click.argument("story", type=click.Choice(["shopping", "accounts"]), default="shopping")
 @state_dir
+@base_url
 @click.pass_obj
-def demo(checkout: Checkout, state_dir: Path | None) -> None:
-    """Play a short story through the gateway.
+def demo(checkout: Checkout, *, story: str, state_dir: Path | None, base_url: str | None) -> None:
+    """Tell a short story through the gateway: shopping, or accounts.
 
-    A customer registers, signs in, changes this and that, and is refused what should be; each request and its answer
-    are shown. Ends with 1 if an answer is not what it should be.
+    Shopping: a customer finds something, is declined, pays with another card, gets it shipped by the staff, and sends a
+    piece back. Accounts: a customer registers, signs in, changes this and that, and is refused what should be.
+    Each request is shown, with what came of it. Ends with 1 if an answer is not what it should be.
     """
-    from tradewind.demo import Story
-    from tradewind.session import Session
+    from tradewind.target import Target
 
-    session = Session.find(checkout, state_dir)
-    Story(session.api, click.echo, session.hints).play()
+    target = Target.find(checkout, state_dir, base_url)
+    if story == "shopping":
+        from tradewind.shopping import ShoppingStory
+
+        ShoppingStory(target, click.echo).play()
+    else:
+        from tradewind.demo import Story
+
+        Story(target.api, click.echo, target.hints).play()
 
 
 @cli.command(epilog=_examples("reconcile", "reconcile --as-of 2026-01-31T23:59:59Z", "reconcile --json"))

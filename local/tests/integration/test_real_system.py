@@ -50,7 +50,7 @@ def test_admins_token_opens_what_is_for_staff(system: RunningSystem) -> None:
 
 
 def test_story_of_the_demo_comes_true_and_its_mail_is_shown(system: RunningSystem) -> None:
-    told = tradewind(system, "demo")
+    told = tradewind(system, "demo", "accounts")
     assert "Every answer was as it should be." in told
     assert "idempotency-replayed: true" in told
     email = told.split('"email": "', 1)[1].split('"', 1)[0]
@@ -59,6 +59,18 @@ def test_story_of_the_demo_comes_true_and_its_mail_is_shown(system: RunningSyste
     trace = told.rsplit("--trace ", 1)[1].split()[0]
     followed = tradewind(system, "logs", "--trace", trace)
     assert {line.split()[2] for line in followed.splitlines()} == {"gateway", "auth", "customers"}
+
+
+def test_shopping_story_comes_true_again_and_again(system: RunningSystem) -> None:
+    first, second = (tradewind(system, "demo") for _ in range(2))
+    for told in (first, second):
+        assert "→ 201 rejected (payment-declined): EUR 30.72" in told
+        assert "10 % off with STORY10: EUR -2.98" in told
+        assert "placed → reserved → authorised → pinned → captured → confirmed → shipped → delivered" in told
+        assert "EUR 13.41 refunded" in told
+        assert "Every answer was as it should be." in told
+    assert ("1 created" in first, "1 unchanged" in second) == (True, True)
+    assert "10 % off every line" not in second  # The coupon is there.
 
 
 def test_showroom_is_brought_in_once_and_found(system: RunningSystem) -> None:
