@@ -3,7 +3,7 @@
 ::
 
     python bench/run.py                      all rows, several minutes
-    python bench/run.py --only gateway       one row (chassis-route, read-by-id, gateway, outbox, hot-sku, start-up)
+    python bench/run.py --only gateway       one row (by its name in ``ROWS``)
     python bench/run.py --quick              short rounds, for a first impression; nothing is kept
     python bench/run.py --profile FOLDER     our programs' profiles into the folder; short rounds, nothing is kept
     python bench/run.py --table | --check    write, or only compare, the documentation's table of the kept results
@@ -22,7 +22,7 @@ from bench.processes import CORES, PROFILES
 from bench.results import Row
 from bench.rounds import FULL, QUICK, Effort, say
 
-ROWS = ("chassis-route", "read-by-id", "gateway", "outbox", "hot-sku", "start-up")
+ROWS = ("chassis-route", "read-by-id", "gateway", "outbox", "checkout", "hot-sku", "start-up")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES, LOAD_CORES = ({CORES[0]}, {CORES[-1]})
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-READY_SECONDS = 60
+READY_SECONDS = 180
 PROFILES = "BENCH_PROFILES"
 """The environment variable naming a folder: programs of ours are then profiled and leave their reports there."""
 

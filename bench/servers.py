@@ -14,19 +14,20 @@ from chassis.embedded import EmbeddedNats, EmbeddedPostgres
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Both servers, running."""
+    """The servers, running."""
 
     postgres: EmbeddedPostgres
-    nats: EmbeddedNats
+    nats: EmbeddedNats | None
 
     @property
     def pids(self) -> list[int]:
-        """The two processes; backends are children of the first."""
-        return [pid for pid in (self.postgres.pid, self.nats.pid) if pid is not None]
+        """The processes; PostgreSQL's backends are children of the first."""
+        return [each.pid for each in (self.postgres, self.nats) if each is not None and each.pid is not None]
 
     @property
     def broker_url(self) -> str:
-        """Where NATS is."""
+        """Where NATS is, if it was asked for."""
+        assert self.nats is not None
         return self.nats.url
 
     def settings(self, database: str) -> dict[str, str]:
@@ -43,16 +44,18 @@ class Servers:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Servers]:
-    """Run both for the block, on the servers' core."""
-    postgres, nats = EmbeddedPostgres(folder / "postgres"), EmbeddedNats(folder / "nats")
+def servers(folder: Path, *, broker: bool = True) -> Iterator[Servers]:
+    """Run both, or PostgreSQL alone, for the block, on the servers' core."""
+    postgres, nats = EmbeddedPostgres(folder / "postgres"), EmbeddedNats(folder / "nats") if broker else None
     try:
         with serving_cores():
             postgres.start()
-            nats.start()
+            if nats is not None:
+                nats.start()
         yield Servers(postgres, nats)
     finally:
-        nats.stop()
+        if nats is not None:
+            nats.stop()
         postgres.stop()
 
 

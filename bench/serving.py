@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from bench.load import Target, burst
-from bench.processes import ROOT, cpu_seconds, program, running
+from bench.processes import ROOT, SERVER_CORES, cpu_seconds, program, running
 from bench.tokens import Issuer
 
 from chassis.children import free_ports
@@ -32,15 +32,23 @@ class Server:
 
 
 @contextmanager
-def bare(app: str, *, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve ``module:app`` with uvicorn, as fast as it can."""
-    [port] = free_ports(1)
+def bare(
+    app: str,
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    port: int | None = None,
+    cores: set[int] = SERVER_CORES,
+) -> Iterator[Server]:
+    """Serve ``module:app`` with uvicorn, as fast as it can, on a port that is free or was found before."""
+    port = port or free_ports(1)[0]
     options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
     with running(
         ["-m", "uvicorn", *options, "--host", "127.0.0.1", "--port", str(port), app],
         environment=environment or {},
-        log=folder / f"{app.replace(':', '.')}.log",
+        log=folder / f"{app.replace(':', '.')}.{port}.log",
         ready=lambda: _answers(port),
+        cores=cores,
     ) as pid:
         yield Server(pid, port)
 
