@@ -67,6 +67,7 @@ class Shop:
 @contextmanager
 def ours(folder: Path, issuer: Issuer, *, customers: int) -> Iterator[Shop]:
     """Open our shop, with a catalogue, stock and customers whose carts are empty."""
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         shared = stack.enter_context(servers(folder / "ours"))
         databases = {name: shared.create_database(name) for name in (*_OURS, "orders")}
@@ -92,6 +93,7 @@ def ours(folder: Path, issuer: Issuer, *, customers: int) -> Iterator[Shop]:
 @contextmanager
 def theirs(folder: Path, issuer: Issuer, *, customers: int) -> Iterator[Shop]:
     """Open the bare shop, with the same in it."""
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         shared = stack.enter_context(servers(folder / "theirs", broker=False))
         database = shared.create_database("shop")
