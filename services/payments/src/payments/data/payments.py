@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,7 +31,7 @@ class SqlPaymentRepository:
 
     async def get(self, order_id: UUID) -> Payment:
         """Return the payment, locked; see the port."""
-        found = await self._find(order_id)
+        found = await self._find(payments.c.order_id == order_id)
         if found is None:
             raise PaymentNotFoundError(order_id=str(order_id))
         return found
@@ -41,7 +41,7 @@ class SqlPaymentRepository:
 
         The row is inserted unless somebody else does at this moment, whom we wait for.
         """
-        known = await self._find(order_id)
+        known = await self._find(payments.c.order_id == order_id)
         if known is None:
             row = PaymentView.of(Payment(order_id, provider, now))._asdict()
             await self._session.execute(insert(payments).values(row).on_conflict_do_nothing())
@@ -50,8 +50,8 @@ class SqlPaymentRepository:
 
     async def find_by_reference(self, reference: str) -> Payment | None:
         """Return the payment, locked, or None; see the port."""
-        order_id = await self._session.scalar(select(steps.c.order_id).where(steps.c.reference == reference))
-        return None if order_id is None else await self.get(order_id)
+        of_step = select(steps.c.order_id).where(steps.c.reference == reference).scalar_subquery()
+        return await self._find(payments.c.order_id == of_step)
 
     async def claim_due(self, now: datetime, limit: int) -> Sequence[Task]:
         """Take the leases of what is due; see the port."""
@@ -73,13 +73,11 @@ class SqlPaymentRepository:
         mine = (steps.c.id == task.step_id, steps.c.fence == task.fence, steps.c.due_at.is_not(None))
         await self._session.execute(update(steps).where(*mine).values(due_at=due_at))
 
-    async def _find(self, order_id: UUID) -> Payment | None:
-        found = await self._session.scalars(
-            select(Payment).where(payments.c.order_id == order_id).with_for_update(of=payments)
-        )
+    async def _find(self, which: ColumnElement[bool]) -> Payment | None:
+        found = await self._session.scalars(select(Payment).where(which).with_for_update(of=payments))
         payment = found.one_or_none()
         if payment is not None:
-            self.touched.setdefault(order_id, (payment, payment.version))
+            self.touched.setdefault(payment.order_id, (payment, payment.version))
         return payment
 
 

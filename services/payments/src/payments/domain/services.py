@@ -50,8 +50,12 @@ class Resolver:
         self._processors = processors
         self._observe = observe
 
-    async def resolve(self, task: Task) -> None:
-        """Ask the provider about a step whose lease the caller has, and store the outcome."""
+    async def resolve(self, task: Task) -> PaymentView | None:
+        """Ask the provider about a step whose lease the caller has, and store the outcome.
+
+        Returns:
+            The payment as it stands with it; None if there was no outcome.
+        """
         try:
             outcome = await self._processors[task.method.kind].perform(task)
         except ProviderSilentError as silent:
@@ -59,16 +63,18 @@ class Resolver:
         self._observe(task, outcome.verdict)
         if outcome.verdict is Verdict.UNDECIDED:
             await self._postpone(task, outcome.retry_after_seconds)
-        else:
-            await self.hear(task.reference, outcome)
+            return None
+        return await self.hear(task.reference, outcome)
 
-    async def hear(self, reference: str, outcome: Outcome) -> None:
-        """Store an outcome, if it is news."""
+    async def hear(self, reference: str, outcome: Outcome) -> PaymentView | None:
+        """Store an outcome, if it is news; return the payment as it stands then, None if it is nobody's."""
         async with self._units() as uow:
             payment = await uow.payments.find_by_reference(reference)
-            if payment is not None:
-                step = next(each for each in payment.steps if each.reference == reference)
-                payment.hear(step, outcome, self._clock.now())
+            if payment is None:
+                return None
+            step = next(each for each in payment.steps if each.reference == reference)
+            payment.hear(step, outcome, self._clock.now())
+            return PaymentView.of(payment)
 
     async def turn(self, limit: int) -> list[Task]:
         """Take the leases of what is due."""
@@ -178,8 +184,8 @@ class PaymentService:
         return payment.claim(step, now) if step.pending and free else None
 
     async def _resolved(self, order_id: UUID, task: Task | None) -> PaymentView:
-        if task is not None:
-            await self._resolver.resolve(task)
+        if task is not None and (settled := await self._resolver.resolve(task)) is not None:
+            return settled
         async with self._units() as uow:
             return PaymentView.of(await uow.payments.get(order_id))
 
