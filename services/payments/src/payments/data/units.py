@@ -8,14 +8,25 @@ from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import driver
 from chassis.database import Database
 from payments.data.payments import SqlPaymentRepository
-from payments.data.tables import journal_entries, journal_lines, payment_changes, webhook_signatures
+from payments.data.tables import webhook_signatures
 from payments.domain.ledger import Entry
 from payments.domain.payments import Payment
 from payments.domain.ports import UnitOfWork
 
 SIGNATURES_KEPT = timedelta(hours=1)
+
+# On the driver, since every outcome writes them.
+_INSERT_ENTRY = "INSERT INTO journal_entries (id, order_id, step, booking, booked_at) VALUES ($1, $2, $3, $4, $5)"
+_INSERT_LINE = """
+    INSERT INTO journal_lines (entry_id, position, account, amount_minor, currency) VALUES ($1, $2, $3, $4, $5)
+"""
+_INSERT_CHANGE = """
+    INSERT INTO payment_changes (order_id, version, state, held_minor, captured_minor, refunded_minor, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
 
 
 class SqlSignatures:
@@ -47,28 +58,16 @@ class SqlUnitOfWork:
                 await self._book(entry)
             payment.entries.clear()
             if payment.version != version:
-                await self._session.execute(insert(payment_changes).values(_change(payment)))
+                await driver.execute(self._session, _INSERT_CHANGE, *_change(payment))
 
     async def _book(self, entry: Entry) -> None:
-        head = {
-            "id": entry.id,
-            "order_id": entry.order_id,
-            "step": entry.step,
-            "booking": entry.booking,
-            "booked_at": entry.booked_at,
-        }
+        head = (entry.id, entry.order_id, entry.step, entry.booking, entry.booked_at)
+        await driver.execute(self._session, _INSERT_ENTRY, *head)
         lines = [
-            {
-                "entry_id": entry.id,
-                "position": position,
-                "account": line.account,
-                "amount_minor": line.amount_minor,
-                "currency": line.currency,
-            }
+            (entry.id, position, line.account, line.amount_minor, line.currency)
             for position, line in enumerate(entry.lines)
         ]
-        await self._session.execute(insert(journal_entries).values(head))
-        await self._session.execute(insert(journal_lines).values(lines))
+        await driver.execute_many(self._session, _INSERT_LINE, lines)
 
 
 class SqlUnits:
@@ -93,5 +92,14 @@ async def purge_signatures(database: Database) -> int:
         return (await connection.execute(old)).rowcount
 
 
-def _change(payment: Payment) -> dict[str, object]:
-    return {column.name: getattr(payment, column.name) for column in payment_changes.c}
+def _change(payment: Payment) -> tuple[object, ...]:
+    """Return the values of ``_INSERT_CHANGE``."""
+    return (
+        payment.order_id,
+        payment.version,
+        payment.state,
+        payment.held_minor,
+        payment.captured_minor,
+        payment.refunded_minor,
+        payment.updated_at,
+    )
