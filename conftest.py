@@ -13,7 +13,7 @@ settings.load_profile("tradewind")
 
 _REPOSITORY = Path(__file__).parent
 # What starts whole systems or works for a fixed time.
-_LONGEST = ("tests/fuzz/", "tests/e2e/local/test_relay.py", "local/tests/integration/", "tests/e2e/")
+_LONGEST = ("tests/chaos/", "tests/fuzz/", "tests/e2e/local/test_relay.py", "local/tests/integration/", "tests/e2e/")
 
 
 @pytest.hookimpl(trylast=True)

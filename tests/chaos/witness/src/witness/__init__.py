@@ -1,0 +1,1 @@
+"""A service that hears what the shop tells."""
