@@ -17,7 +17,7 @@ from tests.chaos.books import Books
 from tests.chaos.havoc import Havoc
 from tests.chaos.network import Network
 from tests.chaos.shop import Goods, Shopper, Till, open_shop
-from tests.chaos.told import Told
+from tests.chaos.told import Told, repeat
 from tests.chaos.up import NETWORK, WITNESS
 from tests.e2e.people import Person
 from tradewind.testing import RunningSystem
@@ -81,7 +81,7 @@ def run(*, orders: int, kills: int, seed: int, tell: Callable[[str], None]) -> R
             tell(f"{len(till.accepted)} orders accepted; waiting until all of them are final")
             staff = _admin(api, system.state)
             _rest(staff, goods, till, system.state)
-            tell("everything is at rest; reading the books")
+            tell(f"everything is at rest; {repeat(system.state)} events are delivered once more")
             books = Books(staff, goods, till.accepted)
             wrong = [*till.lost, *books.broken(Told(system.state))]
             statuses = [each["status"] for each in books.orders.values()]
