@@ -12,13 +12,12 @@ from httpx2 import Client, HTTPError, Response
 
 from tests.chaos.network import LATE
 from tests.e2e.people import Person
+from tests.e2e.shop import ADDRESS, Shelf
 
-_PRICE = 1900
 _PAUSE_SECONDS = 0.3
 _LOOKS = 800
 """Of so many pauses patience consists: a machine that stands still for a while makes nobody impatient."""
 _SIGNED_IN_SECONDS = 240
-_ADDRESS = {"recipient": "Ada", "line1": "1 Road", "city": "Berlin", "postal_code": "10115", "country": "DE"}
 _WORKING = frozenset({401, 408, 409, 425, 429, 500, 502, 503, 504})
 _BEHAVIOURS = (
     "approve",
@@ -62,15 +61,7 @@ def open_shop(staff: Person, *, pieces: int, kinds: int = 4) -> Goods:
     skus = [f"CHAOS-{secrets.token_hex(5).upper()}" for _ in range(kinds + 1)]
     skus[-1] += f"-{LATE.upper()}"
     for sku in skus:
-        price = {"price": {"amount": _PRICE, "currency": "EUR"}}
-        variant = {"sku": sku, "name": "one size", "weight_grams": 300, "prices": [price]}
-        product = staff.send("POST", "/v1/products", json={"slug": sku.lower(), "name": sku, "variants": [variant]})
-        assert product.status_code == 201, product.text
-        published = staff.send("POST", f"/v1/products/{product.json()['id']}/publish", if_match='"1"')
-        assert published.status_code == 200, published.text
-        received = {"sku": sku, "quantity": pieces, "reason": "received"}
-        stocked = staff.send("POST", "/v1/stock-adjustments", json=received, idempotency_key=secrets.token_hex(8))
-        assert stocked.status_code == 201, stocked.text
+        Shelf.filled(staff, pieces=pieces, sku=sku)
     return Goods(skus[:-1], skus[-1], pieces)
 
 
@@ -161,7 +152,7 @@ class Shopper:
     def _place(self, skus: list[str], payment: dict[str, str], key: str) -> str:
         """Order; once more if an earlier order, confirmed at this moment, took its goods out of the same cart."""
         while True:
-            body = {"cart_id": self._filled_cart(skus), "shipping_address": _ADDRESS, "payment": payment}
+            body = {"cart_id": self._filled_cart(skus), "shipping_address": ADDRESS, "payment": payment}
             answer = self._insist("POST", "/v1/orders", body, good={201, 409}, idempotency_key=key)
             if answer.status_code == 201:
                 order_id: str = answer.json()["id"]

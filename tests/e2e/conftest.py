@@ -9,6 +9,7 @@ from httpx2 import Client
 
 from tests.e2e import artefacts
 from tests.e2e.people import Person
+from tests.e2e.shop import Shelf
 from tests.e2e.system import LocalSystem, local_system
 
 ORIGIN = "https://shop.example"
@@ -91,3 +92,9 @@ def staff(request: pytest.FixtureRequest, api: Client) -> Person:
     person = Person(api, email=os.environ["ADMIN_EMAIL"], password=os.environ["ADMIN_PASSWORD"])
     person.sign_in()
     return person
+
+
+@pytest.fixture
+def shelf(staff: Person) -> Shelf:
+    """A published product with a few pieces in stock."""
+    return Shelf.filled(staff)

@@ -7,6 +7,7 @@ from typing import Any
 from tests.e2e.people import Person, eventually
 
 PRICE = 2500
+PIECES = 5
 ADDRESS = {"recipient": "Ada", "line1": "1 Road", "city": "Berlin", "postal_code": "10115", "country": "DE"}
 
 
@@ -18,9 +19,9 @@ class Shelf:
     sku: str
 
     @classmethod
-    def filled(cls, staff: Person, *, pieces: int) -> "Shelf":
+    def filled(cls, staff: Person, *, pieces: int = PIECES, sku: str | None = None) -> "Shelf":
         """Publish a product, and take a delivery of it in."""
-        sku = f"BUY-{secrets.token_hex(6).upper()}"
+        sku = sku or f"BUY-{secrets.token_hex(6).upper()}"
         variant = {
             "sku": sku,
             "name": "one size",

@@ -6,15 +6,7 @@ import pytest
 from httpx2 import Client
 
 from tests.e2e.people import Person, eventually, patiently
-from tests.e2e.shop import ADDRESS, Shelf, order
-
-PIECES = 5
-
-
-@pytest.fixture
-def shelf(staff: Person) -> Shelf:
-    """A published product with stock."""
-    return Shelf.filled(staff, pieces=PIECES)
+from tests.e2e.shop import ADDRESS, PIECES, Shelf, order
 
 
 @pytest.mark.parametrize(("kind", "token"), [("card", "tok_approve"), ("paypal", "pp_approve")])

@@ -2,10 +2,9 @@
 
 from httpx2 import Client
 
-from tests.e2e.journeys.test_checkout import Shelf, order, shelf
 from tests.e2e.people import Person, patiently
+from tests.e2e.shop import Shelf, order
 
-__all__ = ["shelf"]
 PATH = "/v1/me/overview"
 
 
