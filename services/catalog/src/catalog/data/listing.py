@@ -126,7 +126,11 @@ def _key(order: Sort, match: _Match) -> tuple[ColumnElement[Any], bool]:
         return match.rank, True
     if order is Sort.NEWEST:
         return products.c.published_at, True
-    return (offers.c.amount_minor if order is Sort.PRICE else func.lower(products.c.name, type_=Text)), False
+    if order is Sort.NAME:
+        return func.lower(products.c.name, type_=Text), False
+    # Words leave few products, of which the planner expects many more when the words go together ("travel backpack").
+    # It would walk along all prices until it has met a page of them. A sum has no index, so it sorts what there is.
+    return (offers.c.amount_minor if match.matching is Matching.ALL else offers.c.amount_minor + 0), False
 
 
 def _price(wanted: Wanted) -> list[ColumnElement[Any]]:
