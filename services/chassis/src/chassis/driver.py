@@ -26,6 +26,16 @@ async def execute(session: AsyncSession, sql: str, *values: object) -> str:
     return status
 
 
+async def fetch(session: AsyncSession, sql: str, *values: object) -> list[Any]:
+    """Run one statement and return its rows, whose columns are found by position and by name.
+
+    Raises:
+        DatabaseAwayError: The connection broke.
+    """
+    rows: list[Any] = await _run(session, "fetch", sql, *values)
+    return rows
+
+
 async def execute_many(session: AsyncSession, sql: str, rows: Sequence[Sequence[object]]) -> None:
     """Run one statement for each row of values, in one round trip.
 

@@ -35,6 +35,15 @@ async def test_first_statement_on_the_driver_is_rolled_back_with_the_session(sho
     assert await shop.count("effects") == 0
 
 
+async def test_rows_are_read_within_the_sessions_transaction(shop: Any) -> None:
+    event_id = uuid4()
+    async with shop.database.transaction() as session:
+        await driver.execute(session, INSERT, event_id)
+        [row] = await driver.fetch(session, "SELECT event_id FROM effects WHERE event_id = $1", event_id)
+        assert row["event_id"] == event_id
+        assert await shop.count("effects") == 0
+
+
 async def test_both_ways_share_one_transaction(shop: Any) -> None:
     async with shop.database.transaction() as session:
         await session.execute(text("INSERT INTO effects (event_id) VALUES (gen_random_uuid())"))

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client import Counter
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import driver
@@ -44,12 +43,10 @@ _INSERT_ADJUSTMENT = """
     INSERT INTO adjustments (id, sku, warehouse, quantity, reason, note, actor, order_id, intake_id, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
-_MOVE = text(
-    """
+_MOVE = """
     WITH wanted AS (
-        SELECT * FROM unnest(
-            CAST(:skus AS text[]), CAST(:warehouses AS text[]), CAST(:on_hand AS bigint[]), CAST(:reserved AS bigint[])
-        ) AS moves (sku, warehouse, on_hand, reserved)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+            AS moves (sku, warehouse, on_hand, reserved)
     ), locked AS MATERIALIZED (
         SELECT sku, warehouse,
             stock.on_hand + wanted.on_hand AS on_hand, stock.reserved + wanted.reserved AS reserved
@@ -60,10 +57,9 @@ _MOVE = text(
     UPDATE stock SET on_hand = locked.on_hand, reserved = locked.reserved, version = stock.version + 1
     FROM locked
     WHERE stock.sku = locked.sku AND stock.warehouse = locked.warehouse
-        AND (SELECT count(*) = :count AND bool_and(0 <= reserved AND reserved <= on_hand) FROM locked)
+        AND (SELECT count(*) = cardinality($1::text[]) AND bool_and(0 <= reserved AND reserved <= on_hand) FROM locked)
     RETURNING stock.sku, stock.warehouse, stock.version, stock.on_hand - stock.reserved AS available, stock.low_at
-    """
-)
+"""
 
 
 def keep_books(database: Database, writer: Writer, clock: Clock) -> None:
@@ -124,10 +120,10 @@ class Bookkeeper:
     async def _tell_low(self, session: AsyncSession, totals: Totals, changed: Sequence[Any]) -> None:
         """Tell what has just come down to its low mark; the outbox writes once more then, which is rare."""
         for row in changed:
-            on_hand, reserved = totals[row.sku, row.warehouse]
-            before = row.available - on_hand + reserved
-            if row.low_at is not None and row.available <= row.low_at < before:
-                low = StockLow(row.sku, row.warehouse, row.version, row.available, row.low_at, self._clock.now())
+            sku, warehouse, version, available, low_at = row
+            on_hand, reserved = totals[sku, warehouse]
+            if low_at is not None and available <= low_at < available - on_hand + reserved:
+                low = StockLow(sku, warehouse, version, available, low_at, self._clock.now())
                 record(session, publish_low(low))
         if "messages" in session.info:
             await self._writer(session)
@@ -143,14 +139,14 @@ def _summed(moves: Iterable[Move]) -> Totals:
 
 async def _book(session: AsyncSession, totals: Totals) -> Sequence[Any]:
     """Change the stock; return the rows as they are then."""
-    values = {
-        "skus": [sku for sku, _ in totals],
-        "warehouses": [warehouse for _, warehouse in totals],
-        "on_hand": [on_hand for on_hand, _ in totals.values()],
-        "reserved": [reserved for _, reserved in totals.values()],
-        "count": len(totals),
-    }
-    changed = (await session.execute(_MOVE, values)).all()
+    changed = await driver.fetch(
+        session,
+        _MOVE,
+        [sku for sku, _ in totals],
+        [warehouse for _, warehouse in totals],
+        [on_hand for on_hand, _ in totals.values()],
+        [reserved for _, reserved in totals.values()],
+    )
     _bookings.labels("booked" if changed else "short").inc()
     if not changed:
         raise StockShortError

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import driver
 from chassis.database import violated_constraint
 from inventory.data.tables import intakes, stock, warehouses
 from inventory.domain.stock import Adjustment, Intake, Level, Move, StockNotFoundError
@@ -24,6 +25,9 @@ _ENTER = text(
     """
 )
 
+_LEVELS = "SELECT sku, warehouse, on_hand, reserved FROM stock WHERE sku = ANY($1::text[])"
+_LOCK_LEVELS = f"{_LEVELS} ORDER BY sku, warehouse FOR NO KEY UPDATE"
+
 
 class SqlStockRepository:
     """The ``StockRepository`` of one session."""
@@ -33,11 +37,8 @@ class SqlStockRepository:
 
     async def find_levels(self, skus: Collection[str], *, locked: bool) -> Sequence[Level]:
         """Return what there is; see the port. Locks are taken in the order of the keys, as everywhere."""
-        levels = select(stock.c.sku, stock.c.warehouse, stock.c.on_hand, stock.c.reserved)
-        levels = levels.where(stock.c.sku.in_(skus))
-        if locked:
-            levels = levels.order_by(stock.c.sku, stock.c.warehouse).with_for_update(key_share=True)
-        found = [Level._make(row) for row in await self._session.execute(levels)]
+        rows = await driver.fetch(self._session, _LOCK_LEVELS if locked else _LEVELS, list(skus))
+        found = [Level._make(row) for row in rows]
         if len({level.warehouse for level in found}) <= 1:
             return found
         rank = {row.code: (row.priority, row.code) for row in await self._session.execute(select(warehouses))}
