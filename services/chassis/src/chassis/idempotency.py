@@ -9,19 +9,24 @@ Source: draft-ietf-httpapi-idempotency-key-header.
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tables
 from chassis.database import Database, DatabaseDep, SessionDep, lock_key
 from chassis.errors import ConflictError, InvalidError, MalformedError
+from chassis.lookups import Lookup
 
 LIFETIME = timedelta(hours=24)
+
+_key_row = tables.idempotency_keys
+_glance = Lookup(select(_key_row.c.key).where(*(column == bindparam(column.name) for column in _key_row.primary_key)))
 
 
 class IdempotencyInProgressError(ConflictError):
@@ -43,6 +48,16 @@ class IdempotencyKeyRequiredError(MalformedError):
 
     code = "idempotency-key-required"
     title = "An idempotency key is required"
+
+
+def identity_of(request: Request, key: str | None) -> dict[str, str]:
+    """Return what a key's row is found by: whose it is, and for what."""
+    return {
+        "principal": request.scope.get("principal", "anonymous"),
+        "method": request.method,
+        "path": request.url.path,
+        "key": key or "",
+    }
 
 
 class Identified(Protocol):
@@ -115,12 +130,7 @@ class Once:
             self._response.headers["location"] = location.format(id=resource)
 
     def _identity(self) -> dict[str, str]:
-        return {
-            "principal": self._request.scope.get("principal", "anonymous"),
-            "method": self._request.method,
-            "path": self._request.url.path,
-            "key": self._key or "",
-        }
+        return identity_of(self._request, self._key)
 
     async def _lock(self) -> None:
         name = "\n".join(("idempotency", *self._identity().values()))
@@ -189,11 +199,12 @@ class OnceAround:
         location: str | None = None,
     ) -> Made:
         """Prepare outside of any unit of work, then make the resource within one; see ``Once``."""
-        try:
-            async with self._database.transaction() as session:
-                return await self._once(session)(_first_time, again=again, location=location)
-        except _FirstTimeError:
-            prepared = await prepare()
+        # Most keys are new, which a glance tells: without a lock, since whoever is faster is found in the end anyway.
+        with suppress(_FirstTimeError):
+            if await _glance.row(self._database, **identity_of(self._request, self._key)):
+                async with self._database.transaction() as session:
+                    return await self._once(session)(_first_time, again=again, location=location)
+        prepared = await prepare()
         async with self._database.transaction() as session:
             return await self._once(session)(lambda: make(session, prepared), again=again, location=location)
 
