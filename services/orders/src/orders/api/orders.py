@@ -106,12 +106,11 @@ async def _until_ended(order: OrderView, orders: OrderDirectory, progress: Progr
     """Return the order as soon as its checkout has ended, or as it is when the time is over."""
     clock = asyncio.get_running_loop()
     until = clock.time() + seconds
-    with progress.watching(order.id) as changed:
+    with progress.watching(order.id, for_end=True) as ended:
         while order.is_running and (left := until - clock.time()) > 0:
-            changed.clear()
+            await progress.either(ended, min(left, _LOOK_AGAIN_SECONDS))
+            ended.clear()
             order = await _found(orders, str(order.id))
-            if order.is_running:
-                await progress.either(changed, min(left, _LOOK_AGAIN_SECONDS))
     return order
 
 

@@ -15,6 +15,7 @@ class Progress:
     def __init__(self) -> None:
         self._work = asyncio.Event()
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
+        self._waiting_for_end: dict[UUID, set[asyncio.Event]] = {}
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -25,9 +26,11 @@ class Progress:
         await self.either(self._work, seconds)
         self._work.clear()
 
-    def changed(self, order_id: UUID) -> None:
-        """Say that an order has changed."""
+    def changed(self, order_id: UUID, *, ended: bool) -> None:
+        """Say that an order has changed, or that what was under way for it has come to its end."""
         for event in self._waiting.get(order_id, ()):
+            event.set()
+        for event in self._waiting_for_end.get(order_id, ()) if ended else ():
             event.set()
 
     @staticmethod
@@ -40,14 +43,15 @@ class Progress:
             return
 
     @contextmanager
-    def watching(self, order_id: UUID) -> Iterator[asyncio.Event]:
-        """Lend an event that is set whenever the order changes."""
+    def watching(self, order_id: UUID, *, for_end: bool = False) -> Iterator[asyncio.Event]:
+        """Lend an event that is set whenever the order changes, or only at the end."""
         event = asyncio.Event()
-        self._waiting.setdefault(order_id, set()).add(event)
+        waiting = self._waiting_for_end if for_end else self._waiting
+        waiting.setdefault(order_id, set()).add(event)
         try:
             yield event
         finally:
-            events = self._waiting[order_id]
+            events = waiting[order_id]
             events.discard(event)
             if not events:
-                del self._waiting[order_id]
+                del waiting[order_id]

@@ -112,7 +112,7 @@ class SagaWorker:
                 if settled is None:
                     return
                 turn = settled
-                self._progress.changed(turn.order_id)
+                self._progress.changed(turn.order_id, ended=turn.ending is not None)
                 if turn.task is not None or turn.ending is not None:
                     attempts.labels(task.step).observe(task.attempts)
             if turn.ending is not None:
