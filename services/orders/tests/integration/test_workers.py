@@ -12,8 +12,9 @@ from chassis.app import Service
 from chassis.database import Database
 from chassis.ids import uuid7
 from chassis.testing import TokenIssuer, eventually, running
-from orders.data.tables import sagas
+from orders.data.tables import orders, sagas
 from orders.data.units import SqlSagaRepository, SqlUnitOfWork
+from orders.domain.orders import Order
 from orders.domain.sagas import Saga
 from orders.settings import Settings
 from orders.workers.sagas import SagaWorker
@@ -29,12 +30,11 @@ Placed = Callable[..., Awaitable[str]]
 class UnfencedSagas(SqlSagaRepository):
     """What it would be like without fencing: whoever comes back is believed."""
 
-    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, datetime] | None:
-        found = await self._session.execute(
-            select(Saga, func.clock_timestamp()).where(sagas.c.id == saga_id).with_for_update()
-        )
-        saga, now = found.one()
-        return saga, now
+    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, Order, datetime] | None:
+        both = select(Saga, Order, func.clock_timestamp()).join_from(Saga, Order, sagas.c.order_id == orders.c.id)
+        found = await self._session.execute(both.where(sagas.c.id == saga_id).with_for_update())
+        saga, order, now = found.one()
+        return saga, order, now
 
 
 class UnfencedUnit(SqlUnitOfWork):

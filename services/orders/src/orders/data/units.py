@@ -95,11 +95,12 @@ class SqlSagaRepository:
         row = found.one_or_none()
         return None if row is None else (row[0], row[1])
 
-    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, datetime] | None:
-        """Return the saga, locked, while nobody has claimed it since; see the port."""
-        held = select(Saga, _now).where(sagas.c.id == saga_id, sagas.c.token == token).with_for_update()
+    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, Order, datetime] | None:
+        """Return the saga and its order, locked in this order, while nobody has claimed it since; see the port."""
+        both = select(Saga, Order, _now).join_from(Saga, Order, sagas.c.order_id == orders.c.id)
+        held = both.where(sagas.c.id == saga_id, sagas.c.token == token).with_for_update()
         row = (await self._session.execute(held)).one_or_none()
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (row[0], row[1], row[2])
 
     async def get(self, saga_id: UUID) -> Saga:
         """Return the saga, locked; see the port."""

@@ -72,8 +72,8 @@ class SagaRepository(Protocol):
         """Return one that is due and that nobody works on, and the database's time; or None."""
         ...
 
-    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, datetime] | None:
-        """Return the saga and the database's time if ``token`` is its last claim, or None: somebody else has it."""
+    async def find_held(self, saga_id: UUID, token: int) -> tuple[Saga, Order, datetime] | None:
+        """Return the saga, its order and the database's time if ``token`` is its last claim, or None: it was lost."""
         ...
 
     async def get(self, saga_id: UUID) -> Saga:

@@ -287,8 +287,7 @@ class SagaService:
         found = await self._uow.sagas.find_held(task.saga_id, task.token)
         if found is None:
             return None
-        saga, now = found
-        order = await self._uow.orders.get(saga.order_id)
+        saga, order, now = found
         if saga.settle(order, outcome, now, spread=_spread):
             return await self._begin(saga, order, now)
         return await self._turn(saga, order, now)
