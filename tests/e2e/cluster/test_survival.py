@@ -33,7 +33,7 @@ def works(api: Client, shelf: Shelf) -> bool:
         return False
 
 
-@pytest.mark.parametrize("some", few(EVERY_SERVICE), ids="-".join)
+@pytest.mark.parametrize("some", list(few(EVERY_SERVICE)), ids="-".join)
 def test_death_of_all_pods_of_services_is_survived(
     cluster: Cluster, api: Client, shelf: Shelf, some: Sequence[str]
 ) -> None:
