@@ -18,6 +18,7 @@ from payments.data.units import SqlUnits, purge_signatures
 from payments.domain.processors import CreditCardProcessor, PayPalProcessor, Processors
 from payments.domain.services import PaymentService, Resolver
 from payments.domain.webhooks import WebhookVerifier
+from payments.workers.metrics import PendingMetrics
 from payments.workers.resolving import Resolving, observe
 
 SANDBOX = "sandbox"
@@ -78,9 +79,11 @@ def build(settings: Settings) -> Service:
     resolver = Resolver(units, service.clock, processors, observe)
     service.run("resolving", Resolving(resolver).run)
     service.every("purge-signatures", _PURGE_SECONDS, partial(purge_signatures, database))
+    directory = SqlPaymentDirectory(database)
+    service.run("pending-metrics", PendingMetrics(directory, service.clock).run)
     service.app.state.payments = Parts(
         payments=PaymentService(units, service.clock, processors, resolver, provider),
-        directory=SqlPaymentDirectory(database),
+        directory=directory,
         provider=provider,
         webhooks=WebhookVerifier(settings.provider.webhook_secret.get_secret_value(), service.clock),
     )

@@ -6,16 +6,20 @@ from uuid import UUID
 
 import pytest
 from httpx2 import AsyncClient
+from prometheus_client import REGISTRY
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from chassis.database import Database, violated_constraint
 from chassis.ids import uuid7
+from chassis.testing import FakeClock
+from payments.data.directory import SqlPaymentDirectory
 from payments.data.tables import journal_entries, journal_lines
 from payments.data.units import SqlUnits
 from payments.domain.methods import Method, MethodKind
 from payments.domain.payments import Request
 from payments.domain.steps import LEASE, Outcome, Task, Verdict
+from payments.workers.metrics import PendingMetrics
 from services.payments.tests.integration.conftest import Orders
 
 pytestmark = pytest.mark.anyio
@@ -222,3 +226,21 @@ async def test_two_workers_never_claim_the_same(database: Database, request_20: 
         mine, theirs = await one.payments.claim_due(AT, 3), await other.payments.claim_due(AT, 6)
     assert (len(mine), len(theirs)) == (3, 3)
     assert not {each.step_id for each in mine} & {each.step_id for each in theirs}
+
+
+async def test_what_waits_for_the_provider_is_counted(database: Database, request_20: Request) -> None:
+    units = SqlUnits(database)
+    async with units() as uow:
+        for _ in range(2):
+            (await uow.payments.get_or_add(uuid7(), provider="sandbox", now=AT)).authorise(request_20, AT)
+        payment = await uow.payments.get_or_add(uuid7(), provider="sandbox", now=AT)
+        payment.hear(payment.authorise(request_20, AT), Outcome(Verdict.APPROVED), AT)
+        payment.capture(AT + timedelta(seconds=60))
+    await PendingMetrics(SqlPaymentDirectory(database), FakeClock(AT + timedelta(seconds=90))).read()
+
+    def shown(name: str) -> list[float | None]:
+        kinds = ("authorise", "capture", "void", "refund")
+        return [REGISTRY.get_sample_value(f"tradewind_payments_{name}", {"step": kind}) for kind in kinds]
+
+    assert shown("steps_pending") == [2, 1, 0, 0]
+    assert shown("step_oldest_age_seconds") == [90, 30, 0, 0]

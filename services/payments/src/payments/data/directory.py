@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, func, select, true
 from chassis.database import Database
 from chassis.keyset import read_page
 from chassis.lookups import Lookup
-from payments.data.tables import journal_entries, journal_lines, payment_changes, payments
+from payments.data.tables import journal_entries, journal_lines, payment_changes, payments, steps
 from payments.domain.ledger import Line
-from payments.domain.views import BalanceView, EntryView, PaymentView
+from payments.domain.views import BalanceView, EntryView, PaymentView, PendingView
 
 _payments = select(*(payments.c[name] for name in PaymentView._fields))
 _payment = Lookup(_payments.where(payments.c.order_id == bindparam("order_id")))
@@ -75,6 +75,13 @@ class SqlPaymentDirectory:
         async with self._database.read() as connection:
             rows = (await connection.execute(statement.order_by(lines.account, lines.currency))).all()
         return [BalanceView(row[0], row[1], int(row[2]), int(row[3]), int(row[2] - row[3])) for row in rows]
+
+    async def pending(self, now: datetime) -> Sequence[PendingView]:
+        """Count pending steps; see the port."""
+        oldest = func.greatest(func.extract("epoch", now - func.min(steps.c.begun_at)), 0)
+        counted = select(steps.c.kind, func.count(), oldest).where(steps.c.due_at.is_not(None)).group_by(steps.c.kind)
+        async with self._database.read() as connection:
+            return [PendingView(row[0], row[1], float(row[2])) for row in await connection.execute(counted)]
 
 
 def _then(as_of: datetime) -> Any:

@@ -12,7 +12,7 @@ from chassis.money import Money
 from payments.domain.methods import Method
 from payments.domain.payments import Payment
 from payments.domain.steps import Outcome, Task
-from payments.domain.views import BalanceView, EntryView, PaymentView
+from payments.domain.views import BalanceView, EntryView, PaymentView, PendingView
 
 
 class ProviderSilentError(UnavailableError):
@@ -153,4 +153,8 @@ class PaymentDirectory(Protocol):
 
     async def balances(self, as_of: datetime | None) -> Sequence[BalanceView]:
         """Return what is on each account, per currency, as of an instant or now."""
+        ...
+
+    async def pending(self, now: datetime) -> Sequence[PendingView]:
+        """Count what has no outcome yet, by kind; a kind of which there is nothing is left out."""
         ...

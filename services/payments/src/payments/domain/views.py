@@ -7,6 +7,7 @@ from uuid import UUID
 from payments.domain.ledger import Account, Booking, Line
 from payments.domain.methods import MethodKind
 from payments.domain.payments import Payment, PaymentState
+from payments.domain.steps import StepKind
 
 
 class PaymentView(NamedTuple):
@@ -53,3 +54,11 @@ class BalanceView(NamedTuple):
     debit_minor: int
     credit_minor: int
     balance_minor: int
+
+
+class PendingView(NamedTuple):
+    """How many steps of a kind have no outcome yet, and since when the oldest of them waits for one."""
+
+    kind: StepKind
+    steps: int
+    oldest_seconds: float
