@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import context, logs, metrics
+from chassis.card_numbers import may_be_logged
 from chassis.errors import DeadlineExceededError, InternalError, ServiceError
 from chassis.problems import ContentTooLargeError, send_problem
 
@@ -72,7 +73,7 @@ class RequestMiddleware:
         work = context.continue_trace(
             found.get(b"traceparent"),
             tracestate=found.get(b"tracestate", ""),
-            request_id=found.get(b"x-request-id"),
+            request_id=_unless_card_number(found.get(b"x-request-id", "")),
             deadline=time.monotonic() + self._patience(found),
         )
         if self._traced is not None:
@@ -102,7 +103,7 @@ class RequestMiddleware:
         try:
             await self.app(scope, receive, answer)
         except Exception:  # noqa: BLE001 - the last resort: nothing above this answers the client
-            self._log.exception("unhandled error", method=scope.get("method"), path=scope["path"])
+            self._log.exception("unhandled error", method=scope.get("method"), path=_shown(scope))
             if scope["type"] == "http" and not answer.status:
                 await send_problem(answer, InternalError(), scope=scope)
 
@@ -116,7 +117,7 @@ class RequestMiddleware:
         self._log.info(
             "request",
             method=method,
-            path=scope["path"],
+            path=_shown(scope),
             route=route,
             status=status,
             duration_ms=round(seconds * 1000, 2),
@@ -176,6 +177,16 @@ class _Answer:
         elif kind == "websocket.accept":
             self.status = 101
         await self._send(message)
+
+
+def _shown(scope: Scope) -> str:
+    """Return the path for a log line; of one that somebody typed a card's number into, nothing."""
+    path: str = scope["path"]
+    return path if may_be_logged(path) else "(withheld)"
+
+
+def _unless_card_number(request_id: str) -> str | None:
+    return request_id if may_be_logged(request_id) else None
 
 
 def _continue_in(scope: Scope, work: context.WorkContext) -> None:

@@ -1,10 +1,12 @@
 """Telling a card's number from everything else that has digits."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.card_numbers import holds_card_number
+from chassis.card_numbers import holds_card_number, may_be_logged
 
 WORDS = st.text(st.characters(categories=("L", "P")), max_size=8).map(lambda text: text.rstrip("-") + "_")
 
@@ -83,3 +85,13 @@ def test_number_with_a_wrong_digit_passes(number: str, change: int) -> None:
 @given(st.text(st.characters(exclude_categories=("Nd", "Nl", "No"))))
 def test_text_without_digits_passes(text: str) -> None:
     assert not holds_card_number(text)
+
+
+@given(NUMBERS, st.sampled_from(["", " ", "-", ".", "_", " - ", "\u2013"]))
+def test_number_in_a_path_is_withheld_from_the_log(digits: str, between: str) -> None:
+    assert not may_be_logged(f"/v1/payments/{between.join(digits)}/capture")
+
+
+@given(st.uuids())
+def test_path_of_an_order_may_be_logged(order_id: UUID) -> None:
+    assert may_be_logged(f"/v1/payments/{order_id}/refunds/{order_id}")
