@@ -85,6 +85,7 @@ class Peers:
         self.payments: dict[str, Payment] = {}
         self.calls: list[tuple[str, str]] = []
         self.down: set[str] = set()
+        self.voids_refused = 0
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._gates: defaultdict[str, deque[Gate]] = defaultdict(deque)
 
@@ -394,6 +395,9 @@ class Peers:
             return problem(409, "payment-pending")
         if payment.state == "captured":
             return problem(409, "payment-captured")
+        if payment.state == "authorised" and self.voids_refused:
+            self.voids_refused -= 1
+            return self._paid(order_id, 202, state="pending", pending_step="void", decline_code="try-later")
         payment.state = "voided"
         return self._paid(order_id)
 

@@ -103,6 +103,24 @@ async def test_refund_that_the_provider_refuses_waits_for_staff(
     assert peers.goods(order_id) == "committed"
 
 
+async def test_order_is_not_over_while_the_provider_does_not_let_go_of_its_money(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, as_staff: dict[str, str]
+) -> None:
+    order_id = await placed()
+    peers.fault("pin", "away")
+    peers.voids_refused = 1
+    await worker.work_once()
+    await shop.cancel(order_id)
+    assert await worker.work_once()
+    listed = await shop.client.get(f"/v1/sagas?order_id={order_id}&state=running", headers=as_staff)
+    [saga] = listed.json()["items"]
+    assert (saga["step"], saga["error"]) == ("void", "pending: try-later")
+    assert ((await shop.read(order_id))["status"], peers.money(order_id)) == ("authorised", "authorised")
+    await work(service, worker)
+    assert (await shop.read(order_id))["status"] == "cancelled"
+    assert (peers.money(order_id), peers.goods(order_id)) == ("none", "none")
+
+
 async def test_authorisation_that_is_pending_is_given_up_once_it_is_known(
     service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers
 ) -> None:
@@ -115,11 +133,12 @@ async def test_authorisation_that_is_pending_is_given_up_once_it_is_known(
     assert peers.steps(order_id) == ["reserve", "authorise", "void", "void", "void", "release"]
 
 
+@pytest.mark.parametrize("step", ["void", "release"])
 async def test_refused_order_stays_rejected_when_it_is_called_off_meanwhile(
-    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, step: str
 ) -> None:
     order_id = await placed("tok_capture_refused")
-    gate = peers.hold("void")
+    gate = peers.hold(step)
     working = asyncio.create_task(work(service, worker))
     await gate.reached()
     assert (await shop.cancel(order_id)).status_code == 202
@@ -127,6 +146,25 @@ async def test_refused_order_stays_rejected_when_it_is_called_off_meanwhile(
     await working
     assert (await shop.read(order_id))["status"] == "rejected"
     assert (peers.money(order_id), peers.goods(order_id)) == ("none", "none")
+    assert await told(service, order_id) == ["order-placed", "order-rejected"]
+
+
+@pytest.mark.parametrize("step", ["refund", "restock"])
+async def test_order_called_off_again_while_it_is_undone_is_undone_once(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, step: str
+) -> None:
+    order_id = await placed()
+    await work(service, worker)
+    await shop.cancel(order_id)
+    gate = peers.hold(step)
+    working = asyncio.create_task(work(service, worker))
+    await gate.reached()
+    assert (await shop.cancel(order_id)).status_code == 202
+    gate.opened.set()
+    await working
+    assert (await shop.read(order_id))["status"] == "cancelled"
+    assert peers.steps(order_id)[-2:] == ["refund", "restock"]
+    assert (peers.money(order_id), peers.goods(order_id), peers.stock["MUG"]) == ("refunded", "none", 1000)
 
 
 async def test_rejected_order_cannot_be_called_off(

@@ -105,7 +105,7 @@ class MoodyProvider:
             self.held[authorisation] = 0
             self.done[f"gone {authorisation}"] = Outcome(Verdict.APPROVED)
 
-        return self._do(reference, None, let_go)
+        return self._do(reference, "not-now" if self.mood == "stubborn" else None, let_go)
 
     async def refund(self, reference: str, authorisation: str, amount: Money) -> Outcome:
         def give_back() -> None:
@@ -114,7 +114,7 @@ class MoodyProvider:
         return self._do(reference, None, give_back)
 
     async def find(self, reference: str) -> Outcome | None:
-        if self.mood != "well":
+        if self.mood not in ("well", "stubborn"):
             raise ProviderSilentError
         return self.done.get(reference)
 
@@ -172,7 +172,7 @@ class Books(RuleBasedStateMachine):
         if voided:
             self.void(1)
 
-    @rule(mood=st.sampled_from(["well", "well", "silent", "away"]))
+    @rule(mood=st.sampled_from(["well", "well", "silent", "away", "stubborn"]))
     def provider_feels(self, mood: str) -> None:
         self.provider.mood = mood
 

@@ -109,6 +109,31 @@ async def test_refused_capture_is_an_outcome_and_final(orders: Orders, token: st
     assert await orders.bookings() == ["held", "released"]
 
 
+async def test_refused_void_holds_the_money_still(orders: Orders, provider: AsyncClient) -> None:
+    """Somebody has taken it at the provider, past us: it cannot be let go, and nobody may believe that it was."""
+    await orders.authorise()
+    taken = {
+        "reference": f"{orders.order_id}-by-hand",
+        "authorisation": f"{orders.order_id}-authorise",
+        "amount": {"amount": 2000, "currency": "EUR"},
+    }
+    assert (await provider.post("/v1/captures", json=taken)).json()["state"] == "approved"
+
+    async def refused() -> bool:
+        answer = await orders.void()
+        assert (answer.status_code, answer.json()["pending_step"]) == (202, "void")
+        assert answer.json()["held"]["amount"] == 2000
+        return bool(answer.json()["decline_code"] == "already-captured")
+
+    for _ in range(2):
+        await eventually(refused)
+    there = await provider.get(f"/v1/operations/{orders.order_id}-void")
+    assert (there.json()["state"], there.json()["code"]) == ("refused", "already-captured")
+    assert await orders.bookings() == ["held"]
+    late = await orders.authorise()
+    assert (late.status_code, late.json()["code"]) == (409, "payment-voided")
+
+
 @pytest.mark.parametrize(
     ("token", "code"),
     [

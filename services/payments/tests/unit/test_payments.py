@@ -127,6 +127,40 @@ def test_refused_capture_holds_nothing_and_may_be_voided(authorised: Payment) ->
     assert booked(authorised) == [Booking.HELD, Booking.RELEASED]
 
 
+def test_refused_void_is_known_as_what_it_is_until_a_later_try_succeeds(authorised: Payment, order: UUID) -> None:
+    first = void(authorised)
+    authorised.claim(first, AT)
+    authorised.hear(first, NO, AT)
+    refused = (PaymentState.VOID_REFUSED, 2000, "declined")
+    assert (authorised.state, authorised.held_minor, authorised.decline_code) == refused
+    assert (booked(authorised), told(authorised)) == ([Booking.HELD], [Happening.AUTHORISED])
+    with pytest.raises(PaymentVoidedError):
+        authorised.capture(AT)
+    # The provider answers the same for ever under one reference.
+    again = void(authorised)
+    assert (authorised.state, again, again.reference) == (PaymentState.VOIDING, first, f"{order}-void-2")
+    authorised.hear(again, YES, AT)
+    assert (authorised.state, authorised.held_minor, authorised.decline_code) == (PaymentState.VOIDED, 0, None)
+    assert booked(authorised) == [Booking.HELD, Booking.RELEASED]
+
+
+def test_void_is_done_where_nothing_is_held_whatever_the_provider_says(authorised: Payment) -> None:
+    authorised.hear(authorised.capture(AT), NO, AT)
+    authorised.hear(void(authorised), NO, AT)
+    assert (authorised.state, told(authorised)[-1]) == (PaymentState.VOIDED, Happening.VOIDED)
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(NO, PaymentState.VOIDED), (YES, PaymentState.VOID_REFUSED)])
+def test_void_that_is_refused_before_anything_is_known_waits_for_the_authorisation(
+    payment: Payment, request_20: Request, outcome: Outcome, state: PaymentState
+) -> None:
+    original = payment.authorise(request_20, AT)
+    payment.hear(void(payment), NO, AT)
+    assert payment.state is PaymentState.VOID_REFUSED
+    payment.hear(original, outcome, AT)
+    assert payment.state is state
+
+
 def test_pending_refunds_count(captured: Payment) -> None:
     first = captured.refund(uuid4(), Money(1500, "EUR"), AT)
     with pytest.raises(RefundTooLargeError):

@@ -46,7 +46,7 @@ class Steps:
         except ServiceError as error:
             return Later(f"{error.code}: {error.detail}", error.retry_after_seconds)
         if response.status_code == HTTPStatus.ACCEPTED:
-            return Later("pending", retry_after_seconds(response) or 1)
+            return Later(_pending(response), retry_after_seconds(response) or 1)
         if response.status_code in _GOOD:
             return _by_state(response, good, bad or {})
         return self._by_problem(response, refusals or {})
@@ -60,6 +60,12 @@ class Steps:
             return Later(f"{self._client.name} is at it: {code}", retry_after_seconds(response) or 1)
         _log.error("unexpected answer", peer=self._client.name, status=response.status_code, code=code)
         return Later(f"{self._client.name} answered {response.status_code} {code or ''}".strip())
+
+
+def _pending(response: httpx.Response) -> str:
+    """Say what is waited for, and why, where the peer knows."""
+    code = response.json().get("decline_code")
+    return f"pending: {code}" if code else "pending"
 
 
 def _by_state(response: httpx.Response, good: frozenset[str], bad: Mapping[str, str]) -> Outcome:

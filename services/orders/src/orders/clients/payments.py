@@ -49,7 +49,7 @@ class HttpPayments:
 
     async def void(self, order_id: UUID) -> Outcome:
         """Set nothing aside; see the port."""
-        return await self._steps.put(f"{_path(order_id)}/void")
+        return await self._steps.put(f"{_path(order_id)}/void", good=frozenset({"voided"}))
 
     async def refund(self, order_id: UUID, refund_id: UUID, amount: Money) -> Outcome:
         """Give back some of what was taken; see the port."""

@@ -78,7 +78,10 @@ async def capture(order_id: UUID, parts: PartsDep, response: Response) -> Paymen
     responses=responses(PaymentCapturedError, PaymentPendingError) | _PENDING,
 )
 async def void(order_id: UUID, parts: PartsDep, response: Response) -> PaymentOut:
-    """Give up what is held, or what may come to be: an order nobody has heard of is refused from then on."""
+    """Give up what is held, or what may come to be: an order nobody has heard of is refused from then on.
+
+    While the provider refuses, it is pending, and `decline_code` says why: asked again, it is tried again.
+    """
     shown = PaymentOut.of((await parts.payments.void(order_id)).payment)
     _status(response, pending=shown.state == "pending", made=False)
     return shown

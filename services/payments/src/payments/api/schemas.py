@@ -10,7 +10,7 @@ from chassis.money import Money
 from chassis.money_schema import MoneyField
 from payments.domain.ledger import Account, Booking
 from payments.domain.methods import Method, MethodKind
-from payments.domain.payments import PENDING, PaymentState, Request
+from payments.domain.payments import PaymentState, Request
 from payments.domain.ports import ProviderOperation
 from payments.domain.services import RefundView
 from payments.domain.steps import Outcome, StepKind, StepState, Verdict
@@ -82,7 +82,8 @@ class PaymentOut(BaseModel):
     """An order's payment.
 
     ``state`` is ``pending`` while the outcome of ``pending_step`` is unknown: ask again. Amounts are null where the
-    payment was voided before it came.
+    payment was voided before it came. ``decline_code`` says why the provider declined it, or why it does not let go of
+    what it holds: that is a void that is pending until it does.
     """
 
     order_id: UUID
@@ -106,7 +107,7 @@ class PaymentOut(BaseModel):
         return cls.model_validate(
             {
                 **view._asdict(),
-                "state": "pending" if view.state in PENDING else view.state.value,
+                "state": "pending" if view.state in _PENDING_STEPS else view.state.value,
                 "pending_step": _PENDING_STEPS.get(view.state),
                 "amount": _money(view, view.amount_minor),
                 "held": _money(view, view.held_minor),
@@ -120,6 +121,7 @@ _PENDING_STEPS = {
     PaymentState.AUTHORISING: StepKind.AUTHORISE.value,
     PaymentState.CAPTURING: StepKind.CAPTURE.value,
     PaymentState.VOIDING: StepKind.VOID.value,
+    PaymentState.VOID_REFUSED: StepKind.VOID.value,
 }
 
 

@@ -96,9 +96,12 @@ class PaymentState(StrEnum):
     CAPTURE_REFUSED = "capture-refused"
     VOIDING = "voiding"
     VOIDED = "voided"
+    VOID_REFUSED = "void-refused"
+    """The provider does not let go of what it holds: shown as pending, and tried again when it is asked for again."""
 
 
-PENDING = {PaymentState.AUTHORISING, PaymentState.CAPTURING, PaymentState.VOIDING}
+GIVEN_UP = {PaymentState.VOIDING, PaymentState.VOIDED, PaymentState.VOID_REFUSED}
+"""Somebody wanted it voided: it will never be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Payment:
             PaymentVoidedError: It was voided.
             PaymentDiffersError: It was asked for with another body.
         """
-        if self.state in (PaymentState.VOIDING, PaymentState.VOIDED):
+        if self.state in GIVEN_UP:
             raise PaymentVoidedError(order_id=str(self.order_id))
         if self.state is not PaymentState.NEW:
             if self.request != request:
@@ -188,14 +191,14 @@ class Payment:
             return self._step(StepKind.CAPTURE)
         if self.state is PaymentState.AUTHORISING:
             raise PaymentPendingError("It is not authorised yet.", retry_after_seconds=1)
-        if self.state in (PaymentState.VOIDING, PaymentState.VOIDED):
+        if self.state in GIVEN_UP:
             raise PaymentVoidedError(order_id=str(self.order_id))
         if self.state is not PaymentState.AUTHORISED or self.amount is None:
             raise PaymentNotAuthorisedError(order_id=str(self.order_id))
         return self._begin(StepKind.CAPTURE, PaymentState.CAPTURING, self.amount, now)
 
     def void(self, now: datetime) -> Step | None:
-        """Give up what is held, or what may yet come to be held.
+        """Give up what is held, or what may yet come to be held; if that was refused, try it again.
 
         Returns:
             The step; None where nothing is to be asked of the provider.
@@ -210,6 +213,11 @@ class Payment:
             raise PaymentPendingError("It is being captured.", retry_after_seconds=1)
         if self.state in (PaymentState.VOIDING, PaymentState.VOIDED):
             return self._find(StepKind.VOID.value)
+        if self.state is PaymentState.VOID_REFUSED:
+            step = self._step(StepKind.VOID)
+            step.reopen(now)
+            self._move(PaymentState.VOIDING, now)
+            return step
         if self.state in (PaymentState.NEW, PaymentState.DECLINED) or self.amount is None:
             self._move(PaymentState.VOIDED, now)
             self._tell(Happening.VOIDED, self.amount, now)
@@ -287,7 +295,7 @@ class Payment:
             case StepKind.CAPTURE:
                 self._captured(step, now) if approved else self._capture_refused(step, now)
             case StepKind.VOID:
-                self._voided(step, now)
+                self._voided(step, now) if approved or self._holds_nothing else self._void_refused(step, now)
             case StepKind.REFUND:
                 self._refunded(step, now) if approved else self._touch(now)
         return True
@@ -307,6 +315,10 @@ class Payment:
         if self.state is PaymentState.AUTHORISING:
             self._move(PaymentState.DECLINED, now)
             self._tell(Happening.DECLINED, step.amount, now, detail=step.code)
+        elif self.state is PaymentState.VOID_REFUSED:
+            # There was nothing to let go of.
+            self._move(PaymentState.VOIDED, now)
+            self._tell(Happening.VOIDED, step.amount, now)
         else:
             self._touch(now)
 
@@ -327,8 +339,19 @@ class Payment:
         if original.pending:
             original.drop(now)
         self._release(step, now)
+        self.decline_code = None
         self._move(PaymentState.VOIDED, now)
         self._tell(Happening.VOIDED, step.amount, now)
+
+    @property
+    def _holds_nothing(self) -> bool:
+        """Whether the provider has said already that nothing is held, and nothing can come to be."""
+        return not self.held_minor and not self._step(StepKind.AUTHORISE).pending
+
+    def _void_refused(self, step: Step, now: datetime) -> None:
+        """The money stays where it is, in the books too, until a later try succeeds."""
+        self.decline_code = step.code
+        self._move(PaymentState.VOID_REFUSED, now)
 
     def _refunded(self, step: Step, now: datetime) -> None:
         self._book(step, Booking.REFUNDED, now)

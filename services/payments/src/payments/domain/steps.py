@@ -71,7 +71,8 @@ class Task:
 class Step:
     """A step of an order's payment. ``name`` is unique within the order, for ever.
 
-    ``reference`` follows from order and name, so that even a step that was forgotten here would be known there.
+    ``reference`` follows from order and name, so that even a step that was forgotten here would be known there; once a
+    refusal was answered with another try, from the number of attempts too.
     """
 
     def __init__(self, order_id: UUID, name: str, kind: StepKind, amount: Money, now: datetime) -> None:
@@ -113,6 +114,12 @@ class Step:
         self.state = StepState.DONE if outcome.verdict is Verdict.APPROVED else StepState.REFUSED
         self.code, self.provider_reference = outcome.code, outcome.provider_reference
         self.settled_at, self.due_at = now, None
+
+    def reopen(self, now: datetime) -> None:
+        """Ask once more what was refused, under another reference: under this one the answer is always the same."""
+        self.state = StepState.PENDING
+        self.reference = f"{self.order_id}-{self.name}-{self.attempts + 1}"
+        self.settled_at, self.due_at = None, now
 
     def drop(self, now: datetime) -> None:
         """Stop asking."""
