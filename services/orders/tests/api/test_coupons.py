@@ -1,11 +1,15 @@
 """Coupons, as staff makes them and customers use them."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
 
 from chassis.app import Service
+from chassis.ids import uuid7
+from chassis.testing import TokenIssuer
 from orders.workers.sagas import SagaWorker
 from services.orders.tests.conftest import Shop
 from services.orders.tests.integration.working import work
@@ -40,7 +44,9 @@ async def test_coupon_is_made_changed_and_removed(client: AsyncClient, as_staff:
     assert (await client.get("/v1/coupons/SPRING", headers=as_staff)).json()["code"] == "coupon-not-found"
 
 
-@pytest.mark.parametrize("terms", [{}, {"percent": 0}, {"percent": 101}, {"percent": 5, "amount": EUR5}])
+@pytest.mark.parametrize(
+    "terms", [{}, {"percent": 0}, {"percent": 101}, {"percent": 5, "amount": EUR5}, {"percent": 5, "uses": 0}]
+)
 async def test_terms_that_make_no_sense_are_refused(
     client: AsyncClient, as_staff: dict[str, str], terms: dict[str, Any]
 ) -> None:
@@ -109,3 +115,84 @@ async def test_coupon_that_was_removed_meanwhile_is_refused(
     await redeem(shop, cart_id)
     await client.delete("/v1/coupons/SPRING", headers=as_staff)
     assert (await shop.order(cart_id)).json()["code"] == "coupon-not-found"
+
+
+async def used(client: AsyncClient, headers: dict[str, str]) -> int:
+    [coupon] = (await client.get("/v1/coupons", headers=headers)).json()["items"]
+    count: int = coupon["used"]
+    return count
+
+
+async def test_coupon_is_good_for_so_many_orders_however_many_are_placed_at_once(
+    client: AsyncClient, as_staff: dict[str, str], peers: Peers, tokens: TokenIssuer
+) -> None:
+    await put(client, as_staff, percent=10, uses=3)
+    peers.sell("MUG")
+    people = [Shop(client, tokens.headers(uuid7(), "orders:own")) for _ in range(12)]
+    carts = [await person.cart(MUG=1) for person in people]
+    for person, cart_id in zip(people, carts, strict=True):
+        assert (await redeem(person, cart_id)).status_code == 200
+    answers = await asyncio.gather(*(person.order(cart_id) for person, cart_id in zip(people, carts, strict=True)))
+    assert Counter(answer.status_code for answer in answers) == {201: 3, 409: 9}
+    assert {answer.json().get("code") for answer in answers} == {None, "coupon-used-up"}
+    assert await used(client, as_staff) == 3
+    late = Shop(client, tokens.headers(uuid7(), "orders:own"))
+    refused = await redeem(late, await late.cart(MUG=1))
+    assert (refused.status_code, refused.json()["code"]) == (409, "coupon-used-up")
+
+
+@pytest.mark.parametrize(
+    ("token", "ends", "left"), [("tok_approve", "confirmed", 1), ("tok_decline", "rejected", 0), ("", "cancelled", 0)]
+)
+async def test_use_is_given_back_by_an_order_that_came_to_nothing(
+    client: AsyncClient,
+    service: Service,
+    worker: SagaWorker,
+    shop: Shop,
+    as_staff: dict[str, str],
+    peers: Peers,
+    token: str,
+    ends: str,
+    left: int,
+) -> None:
+    await put(client, as_staff, percent=10, uses=1)
+    cart_id = await shop.cart(**{peers.sell("MUG"): 1})
+    await redeem(shop, cart_id)
+    order_id = (await shop.order(cart_id, token or "tok_approve", key="once")).json()["id"]
+    assert (await shop.order(cart_id, token or "tok_approve", key="once")).json()["id"] == order_id
+    assert await used(client, as_staff) == 1
+    if not token:
+        await shop.cancel(order_id)
+    await work(service, worker)
+    assert (await shop.read(order_id))["status"] == ends
+    assert await used(client, as_staff) == left
+
+
+async def test_order_that_is_cancelled_after_it_was_paid_has_used_its_coupon(
+    client: AsyncClient, service: Service, worker: SagaWorker, shop: Shop, as_staff: dict[str, str], peers: Peers
+) -> None:
+    await put(client, as_staff, percent=10, uses=1)
+    cart_id = await shop.cart(**{peers.sell("MUG"): 1})
+    await redeem(shop, cart_id)
+    order_id = (await shop.order(cart_id)).json()["id"]
+    await work(service, worker)
+    await shop.cancel(order_id)
+    await work(service, worker)
+    assert (await shop.read(order_id))["status"] == "cancelled"
+    assert await used(client, as_staff) == 1
+
+
+async def test_coupon_made_anew_does_not_get_the_uses_of_the_one_before(
+    client: AsyncClient, service: Service, worker: SagaWorker, shop: Shop, as_staff: dict[str, str], peers: Peers
+) -> None:
+    made = await put(client, as_staff, percent=10, uses=2)
+    cart_id = await shop.cart(**{peers.sell("MUG"): 1})
+    await redeem(shop, cart_id)
+    await shop.order(cart_id, "tok_decline")
+    await put(client, {**as_staff, "if-match": made.headers["etag"]}, percent=20, uses=2)
+    assert await used(client, as_staff) == 1
+    await client.delete("/v1/coupons/SPRING", headers=as_staff)
+    await put(client, as_staff, percent=10, uses=2)
+    await shop.order(cart_id, "tok_approve")
+    await work(service, worker)
+    assert await used(client, as_staff) == 1

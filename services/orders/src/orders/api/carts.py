@@ -13,7 +13,7 @@ from orders.api.deps import Carts, CartServiceDep, OwnId, VisitorDep
 from orders.api.fields import Sku
 from orders.api.schemas import CartIn, CartOut, OpenedCartOut, QuantityIn, RedemptionIn
 from orders.domain.carts import CartFullError, CartNotFoundError
-from orders.domain.coupons import CouponNotFoundError, CouponNotValidError
+from orders.domain.coupons import CouponNotFoundError, CouponNotValidError, CouponUsedUpError
 
 router = Router(prefix="/v1/carts", tags=["carts"])
 
@@ -77,7 +77,10 @@ async def remove_line(
     return CartOut.of(cart)
 
 
-@router.put("/{cart_id}/coupon", responses=responses(CartNotFoundError, CouponNotFoundError, CouponNotValidError))
+@router.put(
+    "/{cart_id}/coupon",
+    responses=responses(CartNotFoundError, CouponNotFoundError, CouponNotValidError, CouponUsedUpError),
+)
 async def redeem_coupon(
     cart_id: UUID, body: RedemptionIn, visitor: VisitorDep, carts: CartServiceDep, response: Response
 ) -> CartOut:

@@ -8,19 +8,21 @@ from chassis.problems import responses
 from chassis.routing import Router
 from orders.api.deps import Coupons, CouponServiceDep, Staff
 from orders.api.fields import CouponCode
-from orders.api.schemas import CouponOut, TermsIn
+from orders.api.schemas import CountedCouponOut, CouponOut, TermsIn
 from orders.domain.coupons import CouponNotFoundError
 
 router = Router(prefix="/v1/coupons", tags=["coupons"], dependencies=[Staff])
 
 
 @router.get("", responses=responses(MalformedCursorError))
-async def list_coupons(paging: Paging, coupons: Coupons, request: Request, response: Response) -> Page[CouponOut]:
-    """List coupons by their codes."""
+async def list_coupons(
+    paging: Paging, coupons: Coupons, request: Request, response: Response
+) -> Page[CountedCouponOut]:
+    """List coupons by their codes, with how often each was used."""
     rows = await coupons.find_by(after=paging.after(str), limit=paging.limit)
     page, next_cursor = cut(rows, paging.limit, key=lambda coupon: (coupon.code,))
     link_next(request, response, next_cursor)
-    return Page(items=[CouponOut.of(each) for each in page], next_cursor=next_cursor)
+    return Page(items=[CountedCouponOut.of(each) for each in page], next_cursor=next_cursor)
 
 
 @router.get("/{code}", response_model=CouponOut, responses=VERSIONED | responses(CouponNotFoundError))

@@ -31,7 +31,7 @@ from orders.api.schemas import CancellationIn, EntryOut, OrderIn, OrderOut
 from orders.domain.addresses import AddressUnknownError
 from orders.domain.carts import CartEmptyError, CartNotFoundError
 from orders.domain.checkout import Proposal
-from orders.domain.coupons import CouponNotFoundError, CouponNotValidError
+from orders.domain.coupons import CouponNotFoundError, CouponNotValidError, CouponUsedUpError
 from orders.domain.orders import OrderNotCancellableError, OrderNotFoundError, OrderStatus
 from orders.domain.payment import PaymentMethodUnknownError
 from orders.domain.ports import OrderDirectory, OrderFilter
@@ -59,6 +59,7 @@ _LOOK_AGAIN_SECONDS = 0.25
         ShippingUnavailableError,
         CouponNotFoundError,
         CouponNotValidError,
+        CouponUsedUpError,
         UnavailableError,
     ),
 )

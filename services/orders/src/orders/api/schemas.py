@@ -69,13 +69,17 @@ class RedemptionIn(_In):
 
 
 class TermsIn(_In):
-    """What a coupon gives: `percent` off every line, or an `amount` off all of them; from `minimum` on, and when."""
+    """What a coupon gives: `percent` off every line, or an `amount` off all of them; from `minimum` on, and when.
+
+    `uses` is how many orders it is good for, all customers together; without it, any number.
+    """
 
     percent: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     amount: MoneyField | None = None
     minimum: MoneyField | None = None
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    uses: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -94,6 +98,7 @@ class TermsIn(_In):
             self.minimum.to_money() if self.minimum else None,
             self.valid_from,
             self.valid_until,
+            self.uses,
         )
 
 
@@ -106,19 +111,29 @@ class CouponOut(_Out):
     minimum: MoneyField | None
     valid_from: datetime | None
     valid_until: datetime | None
+    uses: int | None
 
     @classmethod
     def of(cls, coupon: Coupon) -> Self:
         """Show a coupon."""
         terms = coupon.terms
-        return cls(
-            code=coupon.code,
-            percent=None if terms.share is None else int(terms.share * 100),
-            amount=MoneyField.of(terms.amount) if terms.amount else None,
-            minimum=MoneyField.of(terms.minimum) if terms.minimum else None,
-            valid_from=terms.valid_from,
-            valid_until=terms.valid_until,
-        )
+        shown = {
+            "code": coupon.code,
+            "percent": None if terms.share is None else int(terms.share * 100),
+            "amount": MoneyField.of(terms.amount) if terms.amount else None,
+            "minimum": MoneyField.of(terms.minimum) if terms.minimum else None,
+            "valid_from": terms.valid_from,
+            "valid_until": terms.valid_until,
+            "uses": terms.uses,
+            "used": coupon.used,
+        }
+        return cls.model_validate({name: shown[name] for name in cls.model_fields})
+
+
+class CountedCouponOut(CouponOut):
+    """A coupon in the list, and how many orders were placed with it; it is no part of what a version is of."""
+
+    used: int
 
 
 class CartLineOut(_Out):

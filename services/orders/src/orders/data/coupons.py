@@ -1,5 +1,7 @@
 """Coupons in PostgreSQL: read without a transaction, changed within a unit of work."""
 
+from datetime import datetime
+
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +34,15 @@ class SqlCouponRepository:
             await self._session.execute(insert(coupons).values(values))
         else:
             await self._session.execute(update(coupons).where(coupons.c.code == coupon.code).values(values))
+
+    async def use(self, code: str) -> None:
+        """Count an order that was placed with it."""
+        await self._session.execute(update(coupons).where(coupons.c.code == code).values(used=coupons.c.used + 1))
+
+    async def give_back(self, code: str, used_at: datetime) -> None:
+        """Count one order less; see the port."""
+        same = (coupons.c.code == code, coupons.c.created_at <= used_at, coupons.c.used > 0)
+        await self._session.execute(update(coupons).where(*same).values(used=coupons.c.used - 1))
 
     async def remove(self, code: str) -> None:
         """Have it no more."""

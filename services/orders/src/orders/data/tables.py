@@ -73,6 +73,8 @@ coupons = Table(
     Column("code", Text(collation="C"), primary_key=True),
     Column("version", BigInteger, nullable=False),
     Column("terms", Document(Terms), nullable=False),
+    Column("used", BigInteger, nullable=False, server_default=text("0")),
+    Column("created_at", _instant, nullable=False, server_default=text("now()")),
 )
 
 orders = Table(
@@ -88,6 +90,7 @@ orders = Table(
     Column("total_minor", BigInteger, nullable=False),
     Column("address", Document(ShippingAddress), nullable=False),
     Column("payment_kind", Text, nullable=False),
+    Column("coupon", Text),
     Column("code", Text),
     Column("reason", Text),
     Column("cancel_requested_at", _instant),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from chassis.clock import Clock
@@ -43,6 +43,7 @@ class Proposal:
     quote: Quote
     address: ShippingAddress
     payment: PaymentMethod
+    coupon: str | None = None
 
 
 class Till:
@@ -71,7 +72,7 @@ class Till:
             CartNotFoundError, CartEmptyError: There is nothing to order.
             ProductsUnavailableError: Something of it cannot be had.
             AddressUnknownError, PaymentMethodUnknownError: It is not the customer's.
-            CouponNotFoundError, CouponNotValidError: The cart's coupon is not good for this.
+            CouponNotFoundError, CouponNotValidError, CouponUsedUpError: The cart's coupon is not good for this.
             ShippingUnavailableError: Nobody ships it there.
             UnavailableError: Catalog or customers is away.
         """
@@ -92,7 +93,7 @@ class Till:
             method=wish.shipping_method,
             more=await self._coupon(cart.coupon),
         )
-        return Proposal(customer_id, cart.id, quote, address, _payment(wish, known))
+        return Proposal(customer_id, cart.id, quote, address, _payment(wish, known), cart.coupon)
 
     async def _coupon(self, code: str | None) -> list[DiscountRule]:
         if code is None:
@@ -124,7 +125,11 @@ class Checkout:
         self._traceparent = traceparent
 
     async def place(self, proposal: Proposal) -> OrderView:
-        """Make it an order, and have its saga begin."""
+        """Make it an order, and have its saga begin.
+
+        Raises:
+            CouponNotFoundError, CouponNotValidError, CouponUsedUpError: Somebody else came first.
+        """
         now = self._clock.now()
         order = Order(
             uuid7(),
@@ -133,6 +138,7 @@ class Checkout:
             quote=proposal.quote,
             address=proposal.address,
             payment_kind=proposal.payment.kind,
+            coupon=proposal.coupon,
             now=now,
         )
         saga = Saga(
@@ -146,7 +152,17 @@ class Checkout:
         )
         await self._uow.orders.add(order)
         await self._uow.sagas.add(saga)
+        if proposal.coupon is not None:
+            await self._use(proposal.coupon, now)
         return OrderView.of(order)
+
+    async def _use(self, code: str, now: datetime) -> None:
+        """Use a coupon, last of all: it is nobody else's from here to the end of the unit of work."""
+        coupon = await self._uow.coupons.find(code)
+        if coupon is None:
+            raise CouponNotFoundError(coupon=code)
+        coupon.ensure_valid(now)
+        await self._uow.coupons.use(code)
 
 
 def _address(wish: Wish, known: CustomerFile) -> ShippingAddress:

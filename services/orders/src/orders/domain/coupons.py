@@ -26,11 +26,19 @@ class CouponNotValidError(ConflictError):
     title = "The coupon is not valid for this"
 
 
+class CouponUsedUpError(ConflictError):
+    """It was good for so many orders, and these were placed."""
+
+    code = "coupon-used-up"
+    title = "The coupon is used up"
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a coupon gives, either a share or an amount, and when.
 
-    ``share`` is between 0 and 1. ``minimum`` is what the goods have to come to without it.
+    ``share`` is between 0 and 1. ``minimum`` is what the goods have to come to without it. ``uses`` is how
+    many orders it is good for; None for any number.
     """
 
     share: Decimal | None = None
@@ -38,26 +46,34 @@ class Terms:
     minimum: Money | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    uses: int | None = None
 
 
 class Coupon(NamedTuple):
-    """A code and its terms; ``version`` counts the changes of these."""
+    """A code and its terms; ``version`` counts the changes of these.
+
+    ``used`` counts the orders that were placed with it, less those that came to nothing before anything was paid.
+    """
 
     code: str
     version: int
     terms: Terms
+    used: int = 0
 
     def ensure_valid(self, now: datetime) -> None:
-        """Refuse it before its time and after.
+        """Refuse it before its time and after, and when it is used up.
 
         Raises:
             CouponNotValidError: It is not its time.
+            CouponUsedUpError: Nothing is left of it.
         """
         terms = self.terms
         if terms.valid_from is not None and now < terms.valid_from:
             raise CouponNotValidError("It is not valid yet.", coupon=self.code)
         if terms.valid_until is not None and now >= terms.valid_until:
             raise CouponNotValidError("It is not valid any more.", coupon=self.code)
+        if terms.uses is not None and self.used >= terms.uses:
+            raise CouponUsedUpError(coupon=self.code)
 
 
 class CouponRule:

@@ -114,6 +114,7 @@ class Order:
         address: ShippingAddress,
         payment_kind: str,
         now: datetime,
+        coupon: str | None = None,
     ) -> None:
         self.id = order_id
         self.version = 1
@@ -125,6 +126,7 @@ class Order:
         self.total_minor = quote.total.amount_minor
         self.address = address
         self.payment_kind = payment_kind
+        self.coupon = coupon
         self.code: str | None = None
         self.reason: str | None = None
         self.cancel_requested_at: datetime | None = None

@@ -100,6 +100,14 @@ class CouponRepository(Protocol):
         """Keep a new one (of version 1), or the changed one that was found before."""
         ...
 
+    async def use(self, code: str) -> None:
+        """Count an order that was placed with the one that was found before."""
+        ...
+
+    async def give_back(self, code: str, used_at: datetime) -> None:
+        """Count one order less; a coupon of the same code that was made after ``used_at`` is another one."""
+        ...
+
     async def remove(self, code: str) -> None:
         """Have it no more."""
         ...

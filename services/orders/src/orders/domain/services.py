@@ -82,7 +82,7 @@ class CartService:
 
         Raises:
             CartNotFoundError: The cart is not the visitor's.
-            CouponNotFoundError, CouponNotValidError: There is no such coupon, or it is not its time.
+            CouponNotFoundError, CouponNotValidError, CouponUsedUpError: There is no such coupon, or not now.
         """
         cart, now = await self._admitted(cart_id, visitor), self._clock.now()
         if code is not None:
@@ -113,7 +113,7 @@ class CouponService:
         known = await self._uow.coupons.find(code)
         if known is not None:
             unchanged(known.version)
-        coupon = Coupon(code, known.version + 1 if known else 1, terms)
+        coupon = Coupon(code, known.version + 1 if known else 1, terms, known.used if known else 0)
         await self._uow.coupons.put(coupon)
         return coupon
 
@@ -305,8 +305,11 @@ class SagaService:
     async def _turn(self, saga: Saga, order: Order, now: datetime) -> Turn:
         if saga.finished_at is None:
             return Turn(order.id, pause_seconds=(saga.next_attempt_at - now).total_seconds())
-        if saga.kind is Kind.CHECKOUT and order.status is OrderStatus.CONFIRMED:
-            await self._after_confirmation(order, now)
+        if saga.kind is Kind.CHECKOUT:
+            if order.status is OrderStatus.CONFIRMED:
+                await self._after_confirmation(order, now)
+            elif order.coupon is not None:
+                await self._uow.coupons.give_back(order.coupon, order.placed_at)
         return Turn(order.id, ending=Ending(saga.kind, saga.verdict, (now - saga.created_at).total_seconds()))
 
     async def _after_confirmation(self, order: Order, now: datetime) -> None:
