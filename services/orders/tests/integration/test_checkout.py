@@ -82,6 +82,49 @@ async def test_reservation_that_expired_is_no_order(
     assert (peers.money(order_id), peers.goods(order_id)) == ("none", "none")
 
 
+@pytest.mark.parametrize(
+    ("step", "steps"),
+    [
+        ("reserve", ["reserve", "release"]),
+        ("authorise", ["reserve", "authorise", "void", "release"]),
+        ("pin", ["reserve", "authorise", "pin", "void", "release"]),
+    ],
+)
+async def test_checkout_whose_time_is_over_is_undone_before_its_reservation_expires(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, step: str, steps: list[str]
+) -> None:
+    order_id = await placed()
+    peers.fault(step, "lost")
+    await worker.work_once()
+    await pass_patience(service)
+    await work(service, worker)
+    order = await shop.read(order_id)
+    assert (order["status"], order["code"]) == ("rejected", "checkout-timed-out")
+    assert peers.steps(order_id) == steps
+    assert peers.reservations[order_id].state == "released"
+    assert (peers.money(order_id), peers.goods(order_id), peers.stock["MUG"]) == ("none", "none", 1000)
+
+
+@pytest.mark.parametrize("step", ["capture", "commit"])
+async def test_checkout_has_all_the_time_it_needs_once_its_capture_has_begun(
+    service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers, step: str
+) -> None:
+    order_id = await placed()
+    peers.fault(step, "unseen")
+    await worker.work_once()
+    await pass_patience(service)
+    peers.reservations[order_id].expires_at = 0
+    await work(service, worker)
+    assert (await shop.read(order_id))["status"] == "confirmed"
+    assert (peers.money(order_id), peers.goods(order_id)) == ("captured", "committed")
+
+
+async def pass_patience(service: Service) -> None:
+    database: Database = service.app.state.database
+    async with database.read() as connection:
+        await connection.execute(text("UPDATE sagas SET deadline_at = now()"))
+
+
 async def test_pending_payment_is_asked_for_again(
     service: Service, worker: SagaWorker, shop: Shop, placed: Placed, peers: Peers
 ) -> None:
