@@ -1,6 +1,7 @@
 """Files of products, sent to the catalogue piece by piece, so that a long one can be cut short and go on."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tradewind import showroom
 from tradewind.api import Answer, Api, UnreachableError
@@ -18,6 +20,8 @@ _PIECE = 1000
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
 _MOST_SHOWN = 20
+_MOST_ASKED = 100
+_DELIVERY = 20
 _PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 Say = Callable[[str], None]
@@ -85,6 +89,18 @@ class ProductImport:
         for slug, name, parent in showroom.CATEGORIES:
             document = {"slug": slug, "name": name, "parent": parent}
             self._send("POST", "/v1/categories", document=document).expect(HTTPStatus.CREATED, HTTPStatus.CONFLICT)
+
+    def fill_shelves(self) -> None:
+        """Have some pieces of all that the showroom lacks: what is not there cannot be bought."""
+        skus = iter([variant["sku"] for product in showroom.products() for variant in product["variants"]])
+        while asked := list(islice(skus, _MOST_ASKED)):
+            query = urlencode({"sku": asked}, doseq=True)
+            found = self._send("GET", f"/v1/availability?{query}").expect(HTTPStatus.OK).body["items"]
+            lines = [{"sku": each["sku"], "quantity": _DELIVERY} for each in found if not each["available"]]
+            if lines:
+                document = {"reference": "showroom", "lines": lines}
+                once = {"Idempotency-Key": secrets.token_hex(8)}
+                self._send("POST", "/v1/stock-intakes", document=document, headers=once).expect(HTTPStatus.CREATED)
 
     def start(self, source: Source) -> str:
         """Begin an import; return its id."""

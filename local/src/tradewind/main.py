@@ -245,7 +245,9 @@ def doctor(checkout: Checkout, state_dir: Path | None) -> None:
 @click.argument("what", type=click.Choice(["products"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @state_dir
-@click.option("--demo", "from_showroom", is_flag=True, help="Some hundred made-up products instead of a file.")
+@click.option(
+    "--demo", "from_showroom", is_flag=True, help="Some hundred made-up products, with stock, instead of a file."
+)
 @click.option("--resume", metavar="ID", help="Go on with an import that was cut short, with the same file.")
 @click.pass_obj
 def import_(
@@ -275,7 +277,10 @@ def import_(
     source = Source.of_showroom() if file is None else Source.of_file(file)
     import_id = resume or importing.start(source)
     click.echo(f"Import {import_id} of {source.name}")
-    if importing.run(source, import_id)["refused"]:
+    known = importing.run(source, import_id)
+    if file is None:
+        importing.fill_shelves()
+    if known["refused"]:
         for sentence in importing.refused(import_id):
             click.echo(f"  {sentence}", err=True)
         sys.exit(1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from local.tests.integration.planting import Shop
 
+from tradewind import showroom
 from tradewind.checkout import Checkout
 from tradewind.session import Session
 from tradewind.testing import TRADEWIND, RunningSystem
@@ -87,6 +88,11 @@ def test_showroom_is_brought_in_once_and_found(system: RunningSystem) -> None:
         found = json.load(answer)
     assert found["matching"] == "similar"
     assert all("linen" in each["name"] and "shirt" in each["name"] for each in found["items"][:3])
+    variants = [variant["sku"] for product in showroom.products() for variant in product["variants"]]
+    for sku in (variants[0], variants[-1]):
+        path = f"/v1/stock?sku={sku}"
+        stock = read(system, path, tradewind(system, "token", "--admin").strip())
+        assert [each["on_hand"] for each in stock["items"]] == [20]  # Received once, by the first of the two.
 
 
 def test_every_kind_of_difference_between_the_books_is_found(system: RunningSystem) -> None:
