@@ -22,7 +22,7 @@ from bench.processes import CORES, PROFILES
 from bench.results import Row
 from bench.rounds import FULL, QUICK, Effort, say
 
-ROWS = ("chassis-route", "read-by-id", "gateway", "outbox", "checkout", "hot-sku", "start-up")
+ROWS = ("chassis-route", "read-by-id", "gateway", "outbox", "checkout", "flat-cost", "search", "hot-sku", "start-up")
 
 
 def main(arguments: list[str] | None = None) -> int:
