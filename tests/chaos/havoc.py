@@ -18,6 +18,7 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.1
 _KILLS_PER_FAINT = 4
 _FREEZE_SECONDS = 0.5
+_STANDSTILL_SECONDS = 1.5
 _LOOKS = 50
 
 
@@ -81,6 +82,10 @@ class Havoc:
         if pid is None:
             return False
         try:
+            if part == "nats":
+                # Its death is to find events under way, which come at a leisurely pace.
+                os.kill(pid, signal.SIGSTOP)
+                self._stopped.wait(_STANDSTILL_SECONDS)
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return False

@@ -41,12 +41,12 @@ class Told:
 
     def is_complete(self, expected: Collection[tuple[str, str]]) -> bool:
         """Tell whether everything was heard that has to be."""
-        return not self._unsent and not [*self._missing(expected)]
+        return not self._unsent and not [*self.missing(expected)]
 
     def broken(self, expected: Collection[tuple[str, str]]) -> Iterator[str]:
         """Yield what was not told, not heard, or heard more than once."""
         yield from (f"event {each} was never sent" for each in self._unsent)
-        yield from self._missing(expected)
+        yield from self.missing(expected)
         heard = Counter(each["id"] for each in self._heard)
         kinds = {each["id"]: f"{each['type']} of {each['subject']}" for each in self._heard}
         yield from (f"{kinds[each]} had its effect {count} times" for each, count in heard.items() if count > 1)
@@ -61,7 +61,8 @@ class Told:
                 found[each["type"], each["subject"]] = datetime.fromisoformat(at)
         return found
 
-    def _missing(self, expected: Collection[tuple[str, str]]) -> Iterator[str]:
+    def missing(self, expected: Collection[tuple[str, str]]) -> Iterator[str]:
+        """Yield what has to be there and was not heard."""
         heard = {(each["type"], each["subject"]) for each in self._heard}
         yield from (f"nobody heard {kind} of {subject}" for kind, subject in sorted(set(expected) - heard))
         ids = {each["id"] for each in self._heard}
