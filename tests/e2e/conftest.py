@@ -13,6 +13,11 @@ from tests.e2e.shop import Shelf
 from tests.e2e.system import LocalSystem, local_system
 
 ORIGIN = "https://shop.example"
+# Everybody in these tests has the same address, and comes with an account that was just made.
+CROWDED = {
+    "PASSWORDS__EFFORT": "least",
+    **{f"LIMITS__{name}__ADDRESS__{what}": "10000" for name in ("DEFAULT", "LOGIN") for what in ("RATE", "BURST")},
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,7 +46,7 @@ def system() -> Iterator[LocalSystem]:
     """The system that was started here; what needs its logs or processes cannot run against another one."""
     if "BASE_URL" in os.environ:
         pytest.skip("BASE_URL names a system whose logs and processes are out of reach")
-    with local_system(CORS__ORIGINS=ORIGIN) as started:
+    with local_system(CORS__ORIGINS=ORIGIN, **CROWDED) as started:
         yield started
 
 

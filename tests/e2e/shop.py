@@ -1,6 +1,7 @@
 """A shop to buy in: something on sale that nobody else has, and how one orders it."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +48,7 @@ class Shelf:
 
 def order(person: Person, shelf: Shelf, token: str, *, quantity: int = 2, kind: str = "card") -> dict[str, Any]:
     """Put something into the cart and order it; returns the order as soon as its checkout has ended."""
-    made = person.send("POST", "/v1/carts", json={})
-    assert made.status_code in (200, 201), made.text
-    cart = made.json()["id"]
-    put = person.send("PUT", f"/v1/carts/{cart}/lines/{shelf.sku}", json={"quantity": quantity})
-    assert put.status_code == 200, put.text
-    body = {"cart_id": cart, "shipping_address": ADDRESS, "payment": {"kind": kind, "token": token}}
+    body = order_of(fill_cart(person, shelf, quantity), token, kind=kind)
     placed = person.send("POST", "/v1/orders", json=body, idempotency_key=secrets.token_hex(8), prefer="wait=5")
     assert placed.status_code == 201, placed.text
 
@@ -63,3 +59,39 @@ def order(person: Person, shelf: Shelf, token: str, *, quantity: int = 2, kind: 
         return found if found["status"] in ("confirmed", "rejected") else None
 
     return eventually(ended)
+
+
+def fill_cart(person: Person, shelf: Shelf, quantity: int = 1) -> str:
+    """Have exactly this in a person's cart; return its id."""
+    made = person.send("POST", "/v1/carts", json={})
+    assert made.status_code in (200, 201), made.text
+    cart_id: str = made.json()["id"]
+    put = person.send("PUT", f"/v1/carts/{cart_id}/lines/{shelf.sku}", json={"quantity": quantity})
+    assert put.status_code == 200, put.text
+    return cart_id
+
+
+def order_of(cart_id: str, token: str = "tok_approve", *, kind: str = "card") -> dict[str, Any]:
+    """Return what an order says."""
+    return {"cart_id": cart_id, "shipping_address": ADDRESS, "payment": {"kind": kind, "token": token}}
+
+
+def operations(staff: Person) -> Iterator[dict[str, Any]]:
+    """Yield the payment provider's own books."""
+    cursor = ""
+    while True:
+        answer = staff.send("GET", f"/v1/provider-operations?limit=100{cursor}")
+        assert answer.status_code == 200, answer.text
+        yield from answer.json()["items"]
+        if answer.json()["next_cursor"] is None:
+            return
+        cursor = f"&cursor={answer.json()['next_cursor']}"
+
+
+def captures_of(staff: Person, *order_ids: str) -> int:
+    """Return how often the provider has taken money for these orders."""
+    wanted = {f"{order_id}-authorise" for order_id in order_ids}
+    return sum(
+        each["kind"] == "capture" and each["state"] == "approved" and each["authorisation"] in wanted
+        for each in operations(staff)
+    )

@@ -1,12 +1,15 @@
 """Buying, through every service: what is paid and taken from the shelf, and what leaves no trace of money or stock."""
 
 import secrets
+from functools import partial
 
 import pytest
 from httpx2 import Client
 
 from tests.e2e.people import Person, eventually, patiently
-from tests.e2e.shop import ADDRESS, PIECES, Shelf, order
+from tests.e2e.shop import PIECES, Shelf, captures_of, fill_cart, order, order_of
+
+TROUBLED = ("tok_hang", "tok_away", "tok_answer_twice", "tok_answer_late", "tok_webhook_first")
 
 
 @pytest.mark.parametrize(("kind", "token"), [("card", "tok_approve"), ("paypal", "pp_approve")])
@@ -16,6 +19,33 @@ def test_bought_is_paid_and_taken_from_the_shelf(ada: Person, shelf: Shelf, kind
     assert shelf.stock() == (PIECES - 2, 0)
     paid = shelf.staff.send("GET", f"/v1/payments/{bought['id']}").json()
     assert (paid["state"], paid["captured"]) == ("captured", bought["total"])
+
+
+def test_provider_in_trouble_is_asked_until_everything_is_paid_once(staff: Person, api: Client) -> None:
+    """Slow, silent, away, answering twice, late, or after its webhook: all of them at once, for they mostly wait."""
+    shelf = Shelf.filled(staff, pieces=len(TROUBLED))
+    ids = [place(Person.registered(api), shelf, token) for token in TROUBLED]
+    for order_id in ids:
+        eventually(partial(confirmed, staff, order_id))
+        paid = staff.send("GET", f"/v1/payments/{order_id}").json()
+        total = staff.send("GET", f"/v1/orders/{order_id}").json()["total"]
+        assert (paid["state"], paid["captured"]) == ("captured", total)
+        assert captures_of(staff, order_id) == 1
+    assert shelf.stock() == (0, 0)
+
+
+def confirmed(staff: Person, order_id: str) -> bool:
+    order = staff.send("GET", f"/v1/orders/{order_id}").json()
+    assert order["status"] not in ("rejected", "cancelled"), order
+    return bool(order["status"] == "confirmed")
+
+
+def place(person: Person, shelf: Shelf, token: str) -> str:
+    body = order_of(fill_cart(person, shelf), token)
+    placed = person.send("POST", "/v1/orders", json=body, idempotency_key=secrets.token_hex(8))
+    assert placed.status_code == 201, placed.text
+    order_id: str = placed.json()["id"]
+    return order_id
 
 
 def test_declined_leaves_neither_money_nor_stock(ada: Person, shelf: Shelf) -> None:
@@ -38,9 +68,7 @@ def test_more_than_there_is_cannot_be_bought(ada: Person, shelf: Shelf) -> None:
 
 
 def test_one_key_makes_one_order(ada: Person, shelf: Shelf) -> None:
-    cart = ada.send("POST", "/v1/carts", json={}).json()
-    ada.send("PUT", f"/v1/carts/{cart['id']}/lines/{shelf.sku}", json={"quantity": 1})
-    body = {"cart_id": cart["id"], "shipping_address": ADDRESS, "payment": {"kind": "card", "token": "tok_approve"}}
+    body = order_of(fill_cart(ada, shelf))
     key = secrets.token_hex(8)
     first, second = (ada.send("POST", "/v1/orders", json=body, idempotency_key=key, prefer="wait=5") for _ in "12")
     assert first.json()["id"] == second.json()["id"]
