@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 _SET_PARENT_DEATH_SIGNAL = 1
 _START_SECONDS = 90
 _STOP_SECONDS = 20
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,34 @@ class LocalSystem:
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return what `status --json` says, by part."""
         return {part["name"]: part for part in json.loads(self.tradewind("status", "--json").stdout)}
+
+    @contextmanager
+    def without(self, part: str) -> Iterator[None]:
+        """Have a part dead, killed the hard way, for the length of the block, and then up again.
+
+        The runner would start it anew, so it is made to stand still meanwhile; everything else goes on.
+        """
+        before = self._record(part)
+        os.kill(self.runner, signal.SIGSTOP)
+        try:
+            os.kill(before["process"]["pid"], signal.SIGKILL)
+            yield
+        finally:
+            os.kill(self.runner, signal.SIGCONT)
+            deadline = time.monotonic() + _START_SECONDS
+            while (found := self._record(part))["state"] != "ready" or found["restarts"] == before["restarts"]:
+                assert time.monotonic() < deadline, found
+                time.sleep(_LOOK_SECONDS)
+
+    def metric(self, part: str, name: str) -> float:
+        """Return the value of one of a part's metrics that has no labels."""
+        shown = httpx2.get(self._record(part)["metrics"]).raise_for_status().text
+        return next(float(line.split()[1]) for line in shown.splitlines() if line.startswith(f"{name} "))
+
+    def _record(self, part: str) -> dict[str, Any]:
+        """Return what the runner has written down of a part, which asks nobody."""
+        parts: list[dict[str, Any]] = json.loads((self.state / "run.json").read_text())["parts"]
+        return next(each for each in parts if each["name"] == part)
 
     def log(self, part: str) -> list[dict[str, Any]]:
         """Return the lines one part has logged, oldest first."""
