@@ -91,6 +91,16 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, order: int) -> None:
         self.ask(order, "/cancellation", {})
 
+    @precondition(lambda self: len(self.ids) < MOST_ORDERS)
+    @rule(steps=st.integers(0, 6), token=st.sampled_from(TOKENS))
+    def cancel_on_the_way(self, steps: int, token: str) -> None:
+        """Between any two steps of a checkout that nothing else disturbs."""
+        self.shop.wires.moods.clear()
+        self.receive(0, 1)
+        self.place(0, 1, token)
+        self.do(self.shop.work, steps)
+        self.cancel(len(self.ids) - 1)
+
     @rule(order=orders)
     def abandon(self, order: int) -> None:
         if order < len(self.ids):
