@@ -10,6 +10,7 @@ Linux only; elsewhere a child has to be stopped, and a killed parent leaves it b
 Source: prctl(2), PR_SET_PDEATHSIG.
 """
 
+import atexit
 import ctypes
 import os
 import random
@@ -101,7 +102,8 @@ def free_ports(count: int) -> list[int]:
     """Return so many different TCP ports of 127.0.0.1 that nobody listens on at this moment.
 
     They lie below those that the kernel gives to outgoing connections, so that none of these takes one while the
-    server that it was chosen for is being started again.
+    server that it was chosen for is being started again. No other caller on this machine is given one of them before
+    this process has ended: most servers start a while after their ports were chosen, and some start again.
 
     Raises:
         OSError: There are not so many.
@@ -109,9 +111,26 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     with ExitStack() as held:
         for port in random.sample(_PORTS, len(_PORTS)):
-            if len(found) == count:
-                return found
             with suppress(OSError):
                 held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                _claim(port)
                 found.append(port)
+            if len(found) == count:
+                return found
     raise OSError(f"no {count} free ports")
+
+
+_claims = ExitStack()
+atexit.register(_claims.close)
+
+
+def _claim(port: int) -> None:
+    """Keep others from being given a port; the kernel forgets a name without a file together with this process.
+
+    Raises:
+        OSError: It is somebody else's.
+    """
+    if sys.platform == "linux":
+        with ExitStack() as attempt:
+            attempt.enter_context(socket.socket(socket.AF_UNIX)).bind(f"\0tradewind-port-{port}")
+            _claims.push(attempt.pop_all())
