@@ -214,12 +214,13 @@ spec:
       simple: LEAST_REQUEST
       warmup: {duration: 30s}
     connectionPool:
-      tcp: {connectTimeout: 1s}
+      # Longer than the second after which a packet that was lost is sent again.
+      tcp: {connectTimeout: 2s}
       # Below the 75 s for which a service keeps an idle connection.
       http: {idleTimeout: 60s}
     outlierDetection:
       splitExternalLocalOriginErrors: true
-      consecutiveLocalOriginFailures: 5
+      consecutiveLocalOriginFailures: 10
       consecutive5xxErrors: 0
       interval: 10s
       # Short: the only pod that is left can be ejected, too, and what is dead soon is no endpoint any more.
