@@ -286,7 +286,7 @@ class Cluster:
 
 
 def few(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield two at a time: a machine with few cores has to start all of their pods, and to serve meanwhile."""
+    """Yield two at a time: a machine with few cores has to start all of their pods."""
     yield from (names[begin : begin + 2] for begin in range(0, len(names), 2))
 
 

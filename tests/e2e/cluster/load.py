@@ -16,8 +16,9 @@ from tests.e2e.people import Person
 
 PER_SECOND = 20
 _AT_ONCE = 40
-_ADDRESSES = 20
-"""As many as one may have."""
+_PEOPLE = 5
+_KEYS = 20
+"""Each comes again ten seconds later, and adds nothing then."""
 _READS = {
     "customers": "/v1/customers/me",
     "auth": "/v1/accounts/me",
@@ -36,7 +37,7 @@ _HOME = {
 
 
 class Load:
-    """Somebody's requests, each sent once: mostly reads, now and then a change that can be repeated.
+    """A few people's requests, each sent once: mostly reads, now and then a change that can be repeated.
 
     ``failures`` says of each request that was not served what became of it. Nobody tries again here: what the system
     does not repeat by itself is lost. Only where the answer is that the request with this key is still running, it is
@@ -47,9 +48,8 @@ class Load:
         self._reads = [_READS[service] for service in services if service in _READS]
         # Some connections are kept, and others are opened anew.
         self._api = Client(base_url=address, timeout=30, limits=Limits(max_keepalive_connections=5, keepalive_expiry=5))
-        self.person = Person.registered(self._api)
-        # Each comes again ten seconds later, and adds nothing then.
-        self._keys = [str(uuid4()) for _ in range(_ADDRESSES)]
+        self.people = [Person.registered(self._api) for _ in range(_PEOPLE)]
+        self._keys = [str(uuid4()) for _ in range(_KEYS)]
         self._begun = time.monotonic()
         self._lock = Lock()
         self.sent = 0
@@ -89,11 +89,12 @@ class Load:
         self._api.close()
 
     def _request(self, number: int) -> tuple[str, str, dict[str, Any]]:
-        person = self.person.authorization
         if number % 10 == 0:
-            headers = {**person, "idempotency-key": self._keys[number // 10 % _ADDRESSES]}
+            turn = number // 10
+            headers = {**self.people[turn % _PEOPLE].authorization, "idempotency-key": self._keys[turn % _KEYS]}
             return "POST", "/v1/customers/me/addresses", {"json": _HOME, "headers": headers}
-        return "GET", self._reads[number % len(self._reads)], {"headers": person}
+        person = self.people[number // len(self._reads) % _PEOPLE]
+        return "GET", self._reads[number % len(self._reads)], {"headers": person.authorization}
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_rotation_of_the_signing_key_refuses_nobody(cluster: Cluster, api: Clien
     [auth, *_] = cluster.ready_pods("auth")
 
     with steady_load(cluster.address) as load:
-        old = key_of(load.person)
+        [old] = {key_of(each) for each in load.people}
         before = published(api)
         cluster.execute(auth.metadata.name, "python", "-m", "chassis", "keys", "rotate")
         poll(lambda: len(published(api) - before) == 1, seconds=30, what="the next key is published")
@@ -45,7 +45,7 @@ def test_rotation_of_the_signing_key_refuses_nobody(cluster: Cluster, api: Clien
         _refresh_until(load, new)
         load.goes_on(30)
     assert not load.lost, load.lost
-    assert key_of(load.person) == new != old
+    assert {key_of(each) for each in load.people} == {new} != {old}
 
     # What the old key signed has run out by now, and is refused; its control is one from this minute.
     def refused() -> bool:
@@ -57,11 +57,12 @@ def test_rotation_of_the_signing_key_refuses_nobody(cluster: Cluster, api: Clien
 
 
 def _refresh_until(load: Load, new: str) -> None:
-    """Have the visitor get tokens all the time, so that the first one that the new key signs is used at once."""
+    """Have the visitors get tokens all the time, so that the first one that the new key signs is used at once."""
     deadline = time.monotonic() + PUBLISHED_SECONDS + _MORE_SECONDS
-    while key_of(load.person) != new:
+    while {key_of(each) for each in load.people} != {new}:
         assert time.monotonic() < deadline, "the new key does not sign"
-        answer = load.person.refresh(load.person.tokens["refresh_token"])
-        assert answer.status_code == 200, answer.text
-        load.person.tokens = answer.json()
+        for person in load.people:
+            answer = person.refresh(person.tokens["refresh_token"])
+            assert answer.status_code == 200, answer.text
+            person.tokens = answer.json()
         load.goes_on(_REFRESH_SECONDS)
