@@ -9,13 +9,16 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import driver
 from chassis.money import Money
 from payments.data import mapping  # noqa: F401 - Payment has to be mapped before it is loaded
 from payments.data.tables import payments, steps
 from payments.domain.methods import Method
 from payments.domain.payments import Payment, PaymentNotFoundError
-from payments.domain.steps import LEASE, StepKind, Task
+from payments.domain.steps import LEASE, StepKind, StepState, Task
 from payments.domain.views import PaymentView
+
+_IS_SETTLED = "SELECT FROM steps WHERE reference = $1 AND state <> $2"
 
 
 class SqlPaymentRepository:
@@ -39,19 +42,21 @@ class SqlPaymentRepository:
     async def get_or_add(self, order_id: UUID, *, provider: str, now: datetime) -> Payment:
         """Return the payment, locked; see the port.
 
-        The row is inserted unless somebody else does at this moment, whom we wait for.
+        Most are new, so the row is inserted first. Where it is there already, or somebody else inserts it at this
+        moment, whom we wait for, that changes nothing.
         """
-        known = await self._find(payments.c.order_id == order_id)
-        if known is None:
-            row = PaymentView.of(Payment(order_id, provider, now))._asdict()
-            await self._session.execute(insert(payments).values(row).on_conflict_do_nothing())
-            known = await self.get(order_id)
-        return known
+        row = PaymentView.of(Payment(order_id, provider, now))._asdict()
+        await self._session.execute(insert(payments).values(row).on_conflict_do_nothing())
+        return await self.get(order_id)
 
     async def find_by_reference(self, reference: str) -> Payment | None:
         """Return the payment, locked, or None; see the port."""
         of_step = select(steps.c.order_id).where(steps.c.reference == reference).scalar_subquery()
         return await self._find(payments.c.order_id == of_step)
+
+    async def is_settled(self, reference: str) -> bool:
+        """Tell whether a step's outcome is known; see the port."""
+        return bool(await driver.fetch(self._session, _IS_SETTLED, reference, StepState.PENDING))
 
     async def claim_due(self, now: datetime, limit: int) -> Sequence[Task]:
         """Take the leases of what is due; see the port."""
@@ -74,7 +79,8 @@ class SqlPaymentRepository:
         await self._session.execute(update(steps).where(*mine).values(due_at=due_at))
 
     async def _find(self, which: ColumnElement[bool]) -> Payment | None:
-        found = await self._session.scalars(select(Payment).where(which).with_for_update(of=payments))
+        # Its steps follow in a query of their own: joined to it, they would be as they were before we got the lock.
+        found = await self._session.scalars(select(Payment).where(which).with_for_update())
         payment = found.one_or_none()
         if payment is not None:
             self.touched.setdefault(payment.order_id, (payment, payment.version))

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import driver
@@ -18,7 +17,7 @@ from payments.domain.ports import UnitOfWork
 
 SIGNATURES_KEPT = timedelta(hours=1)
 
-# On the driver, since every outcome writes them.
+# On the driver, since every outcome and every webhook writes them.
 _INSERT_ENTRY = "INSERT INTO journal_entries (id, order_id, step, booking, booked_at) VALUES ($1, $2, $3, $4, $5)"
 _INSERT_LINE = """
     INSERT INTO journal_lines (entry_id, position, account, amount_minor, currency) VALUES ($1, $2, $3, $4, $5)
@@ -26,6 +25,9 @@ _INSERT_LINE = """
 _INSERT_CHANGE = """
     INSERT INTO payment_changes (order_id, version, state, held_minor, captured_minor, refunded_minor, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_INSERT_SIGNATURE = """
+    INSERT INTO webhook_signatures (digest, received_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
 """
 
 
@@ -37,9 +39,7 @@ class SqlSignatures:
 
     async def add(self, digest: bytes, now: datetime) -> bool:
         """Remember a signature; see the port. Of two at once, the second waits for the first."""
-        row = insert(webhook_signatures).values(digest=digest, received_at=now).on_conflict_do_nothing()
-        added = await self._session.execute(row.returning(webhook_signatures.c.digest))
-        return added.one_or_none() is not None
+        return await driver.execute(self._session, _INSERT_SIGNATURE, digest, now) == "INSERT 0 1"
 
 
 class SqlUnitOfWork:

@@ -93,6 +93,10 @@ class PaymentRepository(Protocol):
         """Return the payment that has a step with this reference, or None."""
         ...
 
+    async def is_settled(self, reference: str) -> bool:
+        """Tell whether the outcome of the step with this reference is known, for good."""
+        ...
+
     async def claim_due(self, now: datetime, limit: int) -> Sequence[Task]:
         """Take the leases of steps that are due."""
         ...

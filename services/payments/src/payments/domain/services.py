@@ -164,6 +164,9 @@ class PaymentService:
             now = self._clock.now()
             if not await uow.signatures.add(signature, now):
                 return False
+            # Mostly the answer came first, and there is nothing left to be heard.
+            if await uow.payments.is_settled(reference):
+                return True
             payment = await uow.payments.find_by_reference(reference)
             step = next((each for each in payment.steps if each.reference == reference), None) if payment else None
             if payment and step and (step.kind is StepKind.VOID or step.amount == amount):
