@@ -30,6 +30,7 @@ from chassis.app import Service
 from chassis.embedded import EmbeddedNats, EmbeddedPostgres
 from chassis.manifest import service_dir
 from chassis.migrations import migrate
+from chassis.scratch import scratch
 from chassis.security import USERS
 from chassis.settings import BrokerSettings, DatabaseSettings, TokenSettings
 
@@ -135,7 +136,8 @@ class Databases:
     def create(self, template: str = "template1") -> DatabaseSettings:
         """Create a database, empty or as a copy."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Without fsync, copying files costs less than half of what copying through the log does.
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.settings(name)
 
     def create_migrated(self, service: str, folder: Path) -> DatabaseSettings:
@@ -208,7 +210,10 @@ def service_name() -> str:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Run one PostgreSQL per test process."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), synchronous_commit=False, fsync=False) as server:
+    with (
+        scratch(tmp_path_factory.mktemp("postgres")) as folder,
+        EmbeddedPostgres(folder / "server", synchronous_commit=False, fsync=False) as server,
+    ):
         yield server
 
 
