@@ -1,9 +1,12 @@
 """Gives every test the fixtures of ``chassis.testing``, and keeps unit tests off the network."""
 
+import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("chassis.testing",)
 
@@ -13,7 +16,9 @@ settings.load_profile("tradewind")
 
 _REPOSITORY = Path(__file__).parent
 # What starts whole systems or works for a fixed time.
-_LONGEST = ("tests/chaos/", "tests/fuzz/", "tests/e2e/local/test_relay.py", "local/tests/integration/", "tests/e2e/")
+_LONGEST = ("tests/e2e/local/", "tests/e2e/", "tests/chaos/", "tests/fuzz/", "local/tests/integration/")
+_SHARED = ("tests/e2e/journeys/", "tests/e2e/local/")
+"""They look at one system, whose start costs more than most tests."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -28,6 +33,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+def pytest_collection_finish() -> None:
+    """Keep all that was imported and collected out of the search for garbage, which else walks it time and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _turn(item: pytest.Item) -> int:
     path = item.path.relative_to(_REPOSITORY).as_posix()
     return next((turn for turn, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
+
+
+class _OneSystem(LoadFileScheduling):
+    """Gives a file to one process, and to one of them all files that look at the same system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/e2e" if nodeid.startswith(_SHARED) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneSystem:
+    """Take the place of ``--dist loadfile``."""
+    return _OneSystem(config, log)

@@ -5,7 +5,7 @@ from tests.chaos.run import run
 
 def test_no_death_costs_money_or_stock() -> None:
     told: list[str] = []
-    result = run(orders=20, kills=6, seed=7, tell=told.append)
+    result = run(orders=16, kills=5, seed=7, tell=told.append)
     assert result.broken == [], "\n".join(told)
-    assert sum(result.orders.values()) == 20
-    assert result.kills == 6
+    assert sum(result.orders.values()) == 16
+    assert result.kills == 5

@@ -43,6 +43,11 @@ class LocalSystem:
         """Return what `status --json` says, by part."""
         return {part["name"]: part for part in json.loads(self.tradewind("status", "--json").stdout)}
 
+    def address_of(self, part: str) -> str:
+        """Return where a part answers."""
+        address: str = self._record(part)["address"]
+        return address
+
     @contextmanager
     def without(self, part: str) -> Iterator[None]:
         """Have a part dead, killed the hard way, for the length of the block, and then up again.
@@ -81,10 +86,11 @@ class LocalSystem:
 
 
 @contextmanager
-def local_system(**environment: str) -> Iterator[LocalSystem]:
-    """Start the system on free ports with no data, and stop it, leaving nothing behind."""
+def local_system(*services: str, **environment: str) -> Iterator[LocalSystem]:
+    """Start the system, or these services of it, on free ports with no data; stop it, leaving nothing behind."""
+    only = ["--only", ",".join(services)] if services else []
     started = subprocess.Popen(
-        [sys.executable, "-m", "tradewind", "up", "--ephemeral", "--port", "0", "--json"],
+        [sys.executable, "-m", "tradewind", "up", "--ephemeral", "--port", "0", "--json", *only],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},

@@ -18,4 +18,4 @@ def target() -> Iterator[LocalSystem]:
 @pytest.fixture(scope="session")
 def seconds() -> float:
     """How long all of it may take."""
-    return float(os.environ.get("FUZZ_SECONDS", "60"))
+    return float(os.environ.get("FUZZ_SECONDS", "24"))

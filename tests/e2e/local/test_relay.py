@@ -35,6 +35,9 @@ LOOK_SECONDS = 0.5
 def separated() -> Iterator[LocalSystem]:
     """The system with APIs only, and made for one address that registers thousands."""
     with local_system(
+        "gateway",
+        "auth",
+        "customers",
         BACKGROUND="false",
         PASSWORDS__EFFORT="least",
         LIMITS__LOGIN__ADDRESS__RATE="10000",
