@@ -27,6 +27,10 @@ Fault = Literal["away", "unseen", "lost", "gone"]
 """Nothing done: ``away`` says 503, ``unseen`` says nothing. Done: ``gone`` says 503, ``lost`` says nothing."""
 
 
+FORGOTTEN = "2020"
+"""Inventory does not know how things stood before."""
+
+
 def problem(status: int, code: str, **more: object) -> JSONResponse:
     body = {"type": f"about:{code}", "title": code, "status": status, "detail": f"{code}.", "code": code, **more}
     return JSONResponse(body, status, media_type="application/problem+json")
@@ -260,6 +264,9 @@ class Peers:
         return self._page(request, items)
 
     def _list_reservations(self, request: Request, _: Any) -> Response:
+        if request.query_params["as_of"] < FORGOTTEN:
+            return problem(422, "history-forgotten", detail="It goes back 400 days.")
+
         def lines(each: Reservation) -> list[dict[str, object]]:
             return [
                 {

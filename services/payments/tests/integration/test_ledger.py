@@ -195,6 +195,11 @@ async def test_provider_shows_its_own_books(orders: Orders, client: AsyncClient,
     assert await references(datetime.now(UTC)) == [f"{orders.order_id}-authorise", f"{orders.order_id}-capture"]
 
 
+async def test_cursor_that_is_none_of_the_providers_is_refused(client: AsyncClient, as_staff: dict[str, str]) -> None:
+    answer = await client.get("/v1/provider-operations", params={"cursor": "nonsense"}, headers=as_staff)
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (400, "malformed-cursor")
+
+
 async def test_lost_lease_postpones_nothing(database: Database, order: UUID, request_20: Request) -> None:
     """A slow process comes back after another one has taken the step over: the fence refuses it."""
     units = SqlUnits(database)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from chassis.clients import ServiceClient, unexpected
+from chassis.clients import ServiceClient, problem_of, unexpected
+from chassis.errors import InvalidError
 from chassis.money_schema import MoneyField
 from orders.domain.reconciliation import Account, Goods
 
@@ -94,6 +95,9 @@ async def _pages(client: ServiceClient, path: str, as_of: datetime, kind: type[I
     while True:
         params: dict[str, str | int | None] = {"as_of": as_of.isoformat(), "limit": _LIMIT, "cursor": cursor}
         response = await client.request("GET", path, params=params)
+        problem = problem_of(response)
+        if problem is not None and problem.code == "history-forgotten":
+            raise InvalidError(f"{client.name}: {problem.detail}")
         if response.status_code != HTTPStatus.OK:
             raise unexpected(response)
         document = response.json()

@@ -72,6 +72,7 @@ class Books(Protocol):
 
     Raises:
         UnavailableError: From everything: whoever keeps the book is away.
+        InvalidError: From everything: the book does not go back so far.
     """
 
     def ledger(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:

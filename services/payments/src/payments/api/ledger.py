@@ -69,7 +69,7 @@ async def list_entries(
     return Page(items=[EntryOut.of(each) for each in page], next_cursor=next_cursor)
 
 
-@router.get("/provider-operations", responses=responses(ProviderSilentError))
+@router.get("/provider-operations", responses=responses(MalformedCursorError, ProviderSilentError))
 async def list_provider_operations(
     parts: PartsDep, paging: Paging, request: Request, response: Response, as_of: AsOf = None
 ) -> Page[ProviderOperationOut]:

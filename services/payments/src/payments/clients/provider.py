@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from chassis import logs
 from chassis.clients import ServiceClient, problem_of
+from chassis.cursors import MalformedCursorError
 from chassis.errors import ServiceError
 from chassis.money import Money
 from chassis.money_schema import MoneyField
@@ -96,6 +97,8 @@ class HttpPaymentProvider:
         """Return a page of its books; see the port."""
         params = {"as_of": as_of.isoformat(), "cursor": cursor, "limit": limit}
         answer = await self._ask("GET", "/v1/operations", params=params)
+        if cursor is not None and answer.status_code == codes.BAD_REQUEST:
+            raise MalformedCursorError
         try:
             page = _Page.model_validate_json(answer.content)
         except ValidationError:

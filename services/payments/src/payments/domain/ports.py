@@ -70,7 +70,11 @@ class PaymentProvider(Protocol):
     async def list(
         self, *, as_of: datetime, cursor: str | None, limit: int
     ) -> tuple[Sequence[ProviderOperation], str | None]:
-        """Return a page of its books as of an instant, and the next page's cursor."""
+        """Return a page of its books as of an instant, and the next page's cursor.
+
+        Raises:
+            MalformedCursorError: The cursor is none of the provider's.
+        """
         ...
 
 
