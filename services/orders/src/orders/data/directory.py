@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from chassis.database import Database
 from chassis.keyset import read_page
@@ -73,8 +73,10 @@ class SqlSagaDirectory:
 
     async def busy_at(self, instant: datetime, *, margin: timedelta) -> set[UUID]:
         """Return the orders that a saga was at work on; see the port."""
-        unfinished = or_(sagas.c.finished_at.is_(None), sagas.c.finished_at >= instant - margin)
-        busy = select(sagas.c.order_id).where(sagas.c.created_at <= instant + margin, unfinished)
+        # The database calculates: its years go further than Python's.
+        at = literal(instant, sagas.c.created_at.type)
+        unfinished = or_(sagas.c.finished_at.is_(None), sagas.c.finished_at >= at - margin)
+        busy = select(sagas.c.order_id).where(sagas.c.created_at <= at + margin, unfinished)
         async with self._database.read() as connection:
             return set((await connection.scalars(busy)).all())
 
