@@ -44,7 +44,7 @@ def _turn(item: pytest.Item) -> int:
     return next((turn for turn, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
 
 
-class _OneSystem(LoadFileScheduling):
+class _OneSystem(LoadFileScheduling):  # type: ignore[misc] # the package has no types
     """Gives a file to one process, and to one of them all files that look at the same system."""
 
     def _split_scope(self, nodeid: str) -> str:
