@@ -44,7 +44,7 @@ class Copied:
 _ORDER = "placed.id"
 _CUSTOMER = "md5((placed.n % greatest($5::bigint / 10, 1))::text)::uuid"
 _ROW = "overlay(placed.id::text PLACING lpad(to_hex(rows.ordinal), 2, '0') FROM 17 FOR 2)::uuid"
-_SKU = "'SKU-' || lpad((1 + placed.n % 1000)::text, 7, '0')"
+_SKU = "'SKU-' || lpad((1 + (placed.n + rows.ordinal) % 1000)::text, 7, '0')"
 
 TABLES = (
     Copied("orders", "orders", "id = $3", {"id": _ORDER, "customer_id": _CUSTOMER}, ("placed_at", "changed_at")),
@@ -79,7 +79,7 @@ TABLES = (
     Copied(
         "inventory", "reservations", "order_id = $3", {"order_id": _ORDER}, ("expires_at", "created_at", "changed_at")
     ),
-    Copied("inventory", "reservation_lines", "order_id = $3", {"order_id": _ORDER, "sku": _SKU}),
+    Copied("inventory", "reservation_lines", "order_id = $3", {"order_id": _ORDER, "sku": _SKU}, ordered="sku"),
     Copied("inventory", "reservation_transitions", "order_id = $3", {"order_id": _ORDER}, ("at",), days=400),
     Copied(
         "inventory",
