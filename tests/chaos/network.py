@@ -54,8 +54,10 @@ class Way:
         self.held: set[str] = set()
 
     async def carry(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Carry the requests of one connection, and their answers."""
-        with closing(writer), suppress(OSError, EOFError, TimeoutError, ValueError):
+        """Carry the requests of one connection, and their answers, until it ends or all of this does."""
+        # asyncio reports a connection whose task is cancelled as a mistake.
+        over = (OSError, EOFError, TimeoutError, ValueError, asyncio.CancelledError)
+        with closing(writer), suppress(*over):
             there, back = await asyncio.open_connection("127.0.0.1", self.port)
             with closing(back):
                 while True:
