@@ -168,10 +168,8 @@ def unprobed(objects: list[Object]) -> Iterator[str]:
         app = _app(workload)
         startup, liveness, readiness = (app.get(f"{kind}Probe", {}) for kind in ("startup", "liveness", "readiness"))
         asked = [probe.get("httpGet", {}).get("path") for probe in (startup, liveness, readiness)]
-        if workload.component == "api" and asked != ["/livez", "/livez", "/readyz"]:
+        if asked != ["/livez", "/livez", "/readyz"]:
             yield f"{workload} is asked {asked}"
-        if not liveness:
-            yield f"{workload} has no liveness probe"
         if startup and startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3) < 30:
             yield f"{workload} has less than 30 s to start"
 

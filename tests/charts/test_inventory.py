@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.charts.rendering import MATRIX, Render, Scenario, manifests, render, service_charts
+from tests.charts.rendering import MATRIX, Render, Scenario, manifests, render, service_charts, workloads
 
 SERVICE = {
     "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "Pod", "PodDisruptionBudget", "Service",
@@ -62,6 +62,8 @@ def test_service_has(service: str, scenario: Scenario) -> None:
         expected |= {"Job"}
     if "prod" in scenario.files:
         expected |= MONITORING | PROXIES[scenario.mesh or "none"]
+        if sum(each.serves for each in workloads(render(service, scenario).objects)) > 1:
+            expected |= {"PodMonitor"}
     assert kinds(render(service, scenario)) == expected
 
 

@@ -324,7 +324,7 @@ def test_ports_are_where_everybody_expects_them() -> None:
             (80, "http")
         ]
         for workload in workloads(rendered.objects):
-            if workload.component == "api":
+            if workload.serves:
                 ports = {each["name"]: each["containerPort"] for each in workload.pod["containers"][0]["ports"]}
                 assert ports == {"http": HTTP, "http-metrics": METRICS}, rendered
 

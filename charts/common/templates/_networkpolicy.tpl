@@ -22,6 +22,7 @@ spec:
     {{- if eq $component "api" }}
     {{- include "common.ingressRules" $ | nindent 4 }}
     {{- end }}
+    {{- include "common.probeRules" $ | nindent 4 }}
     {{- include "common.metricsRules" $ | nindent 4 }}
   egress:
     {{- include "common.egressRules" (list $ "dns" "mesh" "data" "telemetry" "peers" "hosts" "extra") | nindent 4 }}
@@ -69,17 +70,19 @@ spec:
     {{- end }}
   ports:
     {{- include "common.inboundPorts" . | nindent 4 }}
-{{- if eq (include "common.mesh" .) "ambient" }}
-# The kubelet's probes, as ztunnel passes them on.
+{{- with .Values.networkPolicy.extraIngress }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The kubelet's probes, where ztunnel passes them on. */}}
+{{- define "common.probeRules" -}}
+{{- if eq (include "common.mesh" .) "ambient" -}}
 - from:
     - ipBlock:
         cidr: 169.254.7.127/32
   ports:
     - {port: 8000, protocol: TCP}
-    - {port: 9090, protocol: TCP}
-{{- end }}
-{{- with .Values.networkPolicy.extraIngress }}
-{{ toYaml . }}
 {{- end }}
 {{- end }}
 

@@ -100,11 +100,9 @@ spec:
           {{- include "common.container" (list $ (include "common.fullname" $) $own.env) | nindent 10 }}
           args: {{ toJson $own.args }}
           ports:
-            {{- if eq $component "api" }}
             - name: http
               containerPort: 8000
               protocol: TCP
-            {{- end }}
             - name: http-metrics
               containerPort: 9090
               protocol: TCP
@@ -112,7 +110,7 @@ spec:
             preStop:
               sleep:
                 seconds: {{ ternary (int $.Values.preStopSleepSeconds) 1 (eq $component "api") }}
-          {{- include "common.probes" . | nindent 10 }}
+          {{- include "common.probes" $ | nindent 10 }}
           resources:
             {{- toYaml $own.resources | nindent 12 }}
         {{- with $.Values.extraContainers }}
@@ -164,17 +162,13 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{/* Liveness asks the event loop alone: a restart heals no dependency. A worker has no API, so its metrics answer. */}}
+{{/* Liveness asks the event loop alone: a restart heals no dependency. */}}
 {{- define "common.probes" -}}
-{{- $ := index . 0 -}}
-{{- $api := eq (index . 1) "api" -}}
-{{- $port := ternary "http" "http-metrics" $api -}}
-{{- $paths := dict "startup" "/livez" "liveness" "/livez" "readiness" "/readyz" -}}
-{{- range $kind := list "startup" "liveness" "readiness" }}
+{{- range $kind, $path := dict "startup" "/livez" "liveness" "/livez" "readiness" "/readyz" }}
 {{ $kind }}Probe:
   httpGet:
-    path: {{ ternary (index $paths $kind) "/metrics" $api }}
-    port: {{ $port }}
+    path: {{ $path }}
+    port: http
   {{- toYaml (index $.Values.probes $kind) | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -54,7 +54,7 @@ class Worker:
         from tradewind.environment import Environments
 
         environments = Environments(session.checkout.manifests, session.run.network, session.credentials)
-        self._environment = {**environments.of(service), "BACKGROUND": "true", "METRICS_PORT": "0"}
+        self._environment = {**environments.of(service), "BACKGROUND": "true", "PORT": "0", "METRICS_PORT": "0"}
         self._log = system.state / "logs" / f"{service}-work.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._begun_at = 0

@@ -4,7 +4,6 @@ A service's ``main.build`` makes a ``Service``, gives it resources and routers, 
 serves it. Nothing is opened before the application starts, and everything is closed in reverse when it ends.
 """
 
-import asyncio
 import importlib.metadata
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from chassis.bus import EventBus
     from chassis.clients import HttpSession
     from chassis.database import Database
+    from chassis.doorbell import Doorbell, Wake
     from chassis.inbox import Handler
     from chassis.outbox import Publish
     from chassis.peers import Peers
@@ -125,6 +125,11 @@ class Service:
         """Let ``wrap(app)`` see each connection before FastAPI does, and after context, metrics and the access log."""
         self.asgi.app = wrap(self.asgi.app)
 
+    def leave_api(self) -> None:
+        """Be a process of workers: run the background loops whatever the settings say, and answer only probes."""
+        self.app.router.routes[:] = self.probes.router.routes
+        self.background.enabled = True
+
     def open(self, name: str, resource: Open, *, check: Check | None = None) -> None:
         """Open ``resource`` at start, in the order of the calls; ``check`` decides readiness from then on."""
         self._resources.append(_Resource(name, resource))
@@ -157,12 +162,22 @@ class Service:
         self.app.state.database = database
         self.app.state.outbox = writer
         self.open("database", database.lifespan, check=database.check)
-        self.open("outbox", lambda: writer.lifespan(database))
+        self.open("outbox", lambda: writer.bell.lifespan(database))
         self.probes.add("schema", SchemaCheck(database, self.folder))
         self.prepare("migrations", lambda: migrate(settings, self.name, self.folder))
         for name, purge in PURGES.items():
             self.every(name, _HOUR, partial(purge, database))
         return database
+
+    def use_doorbell(self, channel: str, wake: "Wake") -> "Doorbell":
+        """Have ``wake`` called at each ring in whatever process of this service runs its loops."""
+        from chassis.doorbell import Doorbell
+
+        database: Database = self.app.state.database
+        bell = Doorbell(channel)
+        self.open(f"doorbell-{channel}", lambda: bell.lifespan(database))
+        self.run(f"doorbell-{channel}", lambda: bell.listen(database, wake))
+        return bell
 
     def use_broker(self, settings: BrokerSettings) -> "EventBus":
         """Connect the service to the event bus, and its outbox to its stream."""
@@ -278,17 +293,12 @@ class Service:
 
     @asynccontextmanager
     async def resources(self) -> AsyncIterator[None]:
-        """Open everything the service uses, without background loops: for commands and workers."""
+        """Open everything the service uses, without background loops: for commands."""
         async with AsyncExitStack() as stack:
             for resource in self._resources:
                 await stack.enter_async_context(resource.open())
             yield
             tracing.flush()
-
-    async def work(self) -> None:
-        """Run the background loops alone, until cancelled."""
-        async with self.resources(), self.background.running():
-            await asyncio.Event().wait()
 
 
 def version_of(service: str) -> str:

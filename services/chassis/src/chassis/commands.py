@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -90,20 +89,11 @@ def serve(*, prepare: bool) -> None:
 
 @main.command()
 def work() -> None:
-    """Run relay, consumers and jobs without the API; metrics are served."""
-    from chassis import metrics
+    """Run relay, consumers and jobs; of the API only the probes are served."""
+    from chassis.serving import work as work_on
 
-    async def until_stopped() -> None:
-        service = build(sys.stdout)
-        service.background.enabled = True
-        port = metrics.serve(service.settings.host, service.settings.metrics_port)
-        logs.get("work").info("working", metrics_port=port)
-        task = asyncio.create_task(service.work())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        await asyncio.gather(task, return_exceptions=True)
-
-    asyncio.run(until_stopped())
+    service_name()
+    work_on(build(sys.stdout))
 
 
 @main.command()

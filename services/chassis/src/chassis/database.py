@@ -9,7 +9,7 @@ A database that cannot be reached, refuses for lack of resources or takes too lo
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import asyncpg
@@ -36,7 +36,7 @@ _AWAY_STATES = ("08", "53", "57", "40001", "40P01")
 Source: PostgreSQL documentation, appendix A.
 """
 
-
+_KEEPALIVES = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 _DRIVER_CONNECTIONS = 3
 """Beside the pool's, for lookups: they are short, and wait for each other rather than for the server."""
 
@@ -139,6 +139,26 @@ class Database:
                 yield connection
             finally:
                 await connection.close()
+
+    @asynccontextmanager
+    async def direct_session(self, purpose: str) -> AsyncIterator[Any]:
+        """Lend a session that is nobody else's, whatever pooler stands before the database; asyncpg, undisguised.
+
+        It ends by closing, not by a polite goodbye: the peer may be gone, and closing is what frees its locks. When
+        its node vanishes, the server notices after ten seconds.
+        """
+        engine = create_engine(self.settings, service=f"{self.service}-{purpose}", direct=True)
+        try:
+            async with engine.connect() as connection:
+                raw: Any = (await connection.get_raw_connection()).driver_connection
+                await raw.execute(_KEEPALIVES)
+                try:
+                    yield raw
+                finally:
+                    raw.terminate()
+        finally:
+            with suppress(*DATABASE_ERRORS):
+                await engine.dispose()
 
 
 class _Session(Session):

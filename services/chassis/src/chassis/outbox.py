@@ -4,9 +4,7 @@
 the commit; a relay (``relay``) publishes what is there.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import context, driver, tables, tracing
-from chassis.errors import UnavailableError
+from chassis.doorbell import Doorbell
 from chassis.events import Message
 from chassis.ids import uuid7
 from chassis.manifest import event_type
@@ -53,10 +51,8 @@ def record(session: AsyncSession, message: Message) -> None:
 class Writer:
     """Writes what a transaction has to tell, and wakes the relay once it is committed.
 
-    A ``before_commit`` hook; ``announce`` is the ``after_commit`` hook beside it. The waking is not a NOTIFY within the
-    transaction: PostgreSQL then holds one lock for all databases of the server until the commit is on disk, so that
-    such transactions commit one after the other. A relay in this process is woken directly, one elsewhere by
-    ``lifespan``, with a NOTIFY for many commits. A knock that gets lost costs a second: the relay looks that often.
+    A ``before_commit`` hook; ``announce`` is the ``after_commit`` hook beside it. A ring that gets lost costs a second:
+    the relay looks that often.
 
     Args:
         service: Whose events they are.
@@ -66,8 +62,7 @@ class Writer:
     def __init__(self, *, service: str, publish: Publish | None = None) -> None:
         self._service = service
         self._publish = publish
-        self._relay: asyncio.Event | None = None
-        self._told = asyncio.Event()
+        self.bell = Doorbell(CHANNEL)
 
     async def __call__(self, session: AsyncSession) -> None:
         """Insert one row per message.
@@ -91,35 +86,7 @@ class Writer:
     def announce(self, session: AsyncSession) -> None:
         """Wake the relay if the transaction told anything."""
         if session.info.pop("told", False):
-            (self._relay or self._told).set()
-
-    @contextmanager
-    def wakes(self, relay: asyncio.Event) -> Iterator[None]:
-        """Set ``relay`` after each commit, for as long as the relay of this process is the active one."""
-        self._relay = relay
-        try:
-            yield
-        finally:
-            self._relay = None
-
-    @asynccontextmanager
-    async def lifespan(self, database: "Database") -> AsyncIterator[None]:
-        """Wake the relay of another process, for the length of the block."""
-        task = asyncio.create_task(self._knock(database))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _knock(self, database: "Database") -> None:
-        while True:
-            await self._told.wait()
-            self._told.clear()
-            with suppress(UnavailableError):
-                async with database.read() as connection:
-                    await connection.execute(text(f"NOTIFY {CHANNEL}"))
+            self.bell.ring()
 
     def _from_aggregates(self, session: AsyncSession) -> list[Message]:
         if self._publish is None:

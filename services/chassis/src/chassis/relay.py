@@ -8,8 +8,7 @@ consumers' inboxes the rest.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import orjson
@@ -17,7 +16,7 @@ from prometheus_client import Counter, Gauge
 
 from chassis import logs
 from chassis.bus import EventBus, PublishError
-from chassis.database import DATABASE_ERRORS, Database, create_engine, lock_key
+from chassis.database import DATABASE_ERRORS, Database, lock_key
 from chassis.errors import UnavailableError
 from chassis.events import Envelope
 from chassis.outbox import CHANNEL, FROM_THE_BEGINNING, Writer
@@ -33,7 +32,6 @@ _STATEMENT_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 2.0
 _COUNTED = 100_000
 
-_KEEPALIVES = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 _FETCH = """
     SELECT position, id, type, subject, sequence, data::text AS data, traceparent, occurred_at
     FROM outbox WHERE sent_at IS NULL AND position > $2 ORDER BY position LIMIT $1
@@ -114,31 +112,13 @@ class Relay:
         pause = 0.1
         while True:
             try:
-                async with self._session() as session:
+                async with self._database.direct_session("relay") as session:
                     pause = 0.1
                     await self._lead(session)
             except (OSError, *DATABASE_ERRORS, UnavailableError) as error:
                 self._log.warning("relay lost its database", error=repr(error))
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, guards nothing
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Any]:
-        """Open a session that is nobody else's, whatever pooler stands before the database; asyncpg, undisguised."""
-        name = f"{self._database.service}-relay"
-        engine = create_engine(self._database.settings, service=name, direct=True)
-        try:
-            async with engine.connect() as connection:
-                raw: Any = (await connection.get_raw_connection()).driver_connection
-                await raw.execute(_KEEPALIVES)
-                try:
-                    yield raw
-                finally:
-                    # Not a polite goodbye: the peer may be gone, and closing is what frees the lock.
-                    raw.terminate()
-        finally:
-            with suppress(*DATABASE_ERRORS):
-                await engine.dispose()
 
     async def _lead(self, session: Any) -> None:
         key = lock_key(f"relay:{self._database.service}")
@@ -149,7 +129,7 @@ class Relay:
         self._log.info("relay is active")
         self._floor = Floor()
         await session.add_listener(CHANNEL, self._listen)
-        with self._writer.wakes(self._woken):
+        with self._writer.bell.answered(self._woken.set):
             await self._publish_all(session)
 
     def _listen(self, _session: object, _pid: int, _channel: str, payload: str) -> None:

@@ -67,9 +67,19 @@ def serve(build: Callable[[], Service], *, prepare: bool) -> None:
         return
     service = build()
     service.prepare_at_start = prepare
+    _serve_one(service, "serving")
+
+
+def work(service: Service) -> None:
+    """Run a service's background loops, and serve its probes, until a signal ends it."""
+    service.leave_api()
+    _serve_one(service, "working")
+
+
+def _serve_one(service: Service, doing: str) -> None:
     settings = service.settings
     port = metrics.serve(settings.host, settings.metrics_port)
-    logs.get("serve").info("serving", host=settings.host, port=settings.port, metrics_port=port)
+    logs.get("serve").info(doing, host=settings.host, port=settings.port, metrics_port=port)
     config = uvicorn.Config(service.asgi, host=settings.host, port=settings.port, **SERVER)
     server = _DrainingServer(config, service)
     server.run()

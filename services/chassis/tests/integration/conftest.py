@@ -132,7 +132,7 @@ class OpenShop:
             settings or self.settings, service="shop", before_commit=[writer], after_commit=[writer.announce]
         )
         await self._stack.enter_async_context(database.lifespan())
-        await self._stack.enter_async_context(writer.lifespan(database))
+        await self._stack.enter_async_context(writer.bell.lifespan(database))
         return Shop(database, writer)
 
 

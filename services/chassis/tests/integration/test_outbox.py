@@ -49,7 +49,7 @@ async def test_nothing_is_told_of_a_change_that_is_rolled_back(shop: Any) -> Non
 
 async def test_commit_wakes_the_relay_only_if_it_tells_something(shop: Any) -> None:
     woken = asyncio.Event()
-    with shop.writer.wakes(woken):
+    with shop.writer.bell.answered(woken.set):
         async with shop.database.transaction() as session:
             await session.execute(text("SELECT 1"))
         assert not woken.is_set()

@@ -39,8 +39,16 @@ async def read_opened() -> list[str]:
 async def prepare() -> None:
     opened.append("a connection")
 
+async def tick() -> None:
+    print('{"tick": "ticking"}', flush=True)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print('{"tick": "stopped"}', flush=True)
+
 def build(settings):
     service = Service(settings, name="sample")
+    service.run("tick", tick)
     service.prepare("sample", prepare)
     service.include(router)
     return service
@@ -65,10 +73,12 @@ class Server:
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *words: str) -> None:
+    def start(self, *words: str, command: str = "serve") -> None:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "chassis", "serve", *words]
-            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.log.parent)
+            arguments = [sys.executable, "-m", "chassis", command, *words]
+            self.process = subprocess.Popen(
+                arguments, env=self.environment, stdout=log, stderr=log, cwd=self.log.parent
+            )
         self.wait_for(lambda: self.get("/readyz").status_code == 200)
 
     def get(self, path: str) -> httpx2.Response:
@@ -182,6 +192,24 @@ def test_many_workers_end_at_sigterm_and_leave_nothing_behind(
     assert any(shared.iterdir())
     assert server.stop() == 0
     assert not any(shared.iterdir())
+
+
+def test_worker_works_and_answers_nothing_but_probes(make_server: Callable[..., Server]) -> None:
+    server = make_server(BACKGROUND="false")
+    server.start(command="work")
+    server.wait_for(lambda: "ticking" in server.log.read_text())
+    assert server.get("/livez").status_code == 200
+    assert {server.get(path).status_code for path in ("/v1/slow", "/openapi.json", "/docs")} == {404}
+    assert "process_cpu_seconds_total" in server.metrics()
+    assert server.stop() in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    assert "stopped" in server.log.read_text()
+
+
+def test_api_leaves_the_work_to_workers_if_told_so(make_server: Callable[..., Server]) -> None:
+    server = make_server(BACKGROUND="false")
+    server.start()
+    server.stop()
+    assert "ticking" not in server.log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.app import Service
 from chassis.database import Database
+from chassis.doorbell import Doorbell
 from chassis.peers import Peers
 from orders import events
 from orders.api import carts, coupons, fulfilment, orders, reconciliation, sagas, streams
@@ -42,7 +43,8 @@ def build(settings: Settings) -> Service:
     service.use_tokens(settings.tokens)
     peers = service.use_peers(settings.client, settings.peers)
     progress = Progress()
-    database.after_commit.append(partial(_wake, progress))
+    bell = service.use_doorbell("sagas", progress.wake)
+    database.after_commit.append(partial(_ring, bell))
     worker = _worker(settings.checkout, database, peers, progress)
     service.run("sagas", worker.run)
     service.every("purge-carts", _HOUR, partial(purge_carts, database))
@@ -74,7 +76,7 @@ def _worker(checkout: CheckoutSettings, database: Database, peers: Peers, progre
     return SagaWorker(database, SqlUnitOfWork, inventory, HttpPayments(peers["payments"]), progress, pace)
 
 
-def _wake(progress: Progress, session: AsyncSession) -> None:
-    """Have the workers of this process look at once at what a transaction has left for them."""
+def _ring(bell: Doorbell, session: AsyncSession) -> None:
+    """Have the workers look at once at what a transaction has left for them."""
     if session.info.pop(WORK, False):
-        progress.wake()
+        bell.ring()

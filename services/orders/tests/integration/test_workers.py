@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from chassis.app import Service
 from chassis.database import Database
@@ -169,3 +170,24 @@ async def test_work_begins_right_after_the_order(
         shop = Shop(client, as_ada)
         answer = await shop.order(await shop.cart(**{peers.sell("MUG"): 1}), prefer="wait=9")
     assert answer.json()["status"] == "confirmed"
+
+
+async def test_worker_in_another_process_is_told_of_an_order(
+    made: Callable[[Settings], Service], configure: Configure, shop: Shop, placed: Placed
+) -> None:
+    apart = made(configure(background=True, poll_seconds=600))
+    async with running(apart):
+        await eventually(partial(_listens, apart))
+        first, second = await placed(), await placed()
+        await eventually(partial(_are_confirmed, shop, first, second), seconds=10)
+
+
+async def _listens(service: Service) -> bool:
+    database: Database = service.app.state.database
+    async with database.read() as connection:
+        heard = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'orders-sagas'")
+        return bool(await connection.scalar(heard))
+
+
+async def _are_confirmed(shop: Shop, *order_ids: str) -> bool:
+    return all([(await shop.read(order_id))["status"] == "confirmed" for order_id in order_ids])
