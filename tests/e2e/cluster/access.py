@@ -45,6 +45,7 @@ _API_VERSIONS = {
 _LOOK_SECONDS = 0.25
 Document = dict[str, Any]
 Found = TypeVar("Found")
+Name = TypeVar("Name")
 
 
 class NotDeployedError(Exception):
@@ -216,6 +217,21 @@ class Cluster:
         """Return a service's pods that are ready."""
         return [pod for pod in self.pods(service, namespace, component) if is_ready(pod)]
 
+    def running(self, service: str) -> list[Any]:
+        """Return the pods of all of a service's Deployments."""
+        return [
+            pod
+            for name, component in self.workloads()
+            if name == service
+            for pod in self.pods(name, component=component)
+        ]
+
+    def workloads(self) -> list[tuple[str, str]]:
+        """Return service and component of each of their Deployments."""
+        found = self.apps.list_namespaced_deployment(SERVICES, label_selector="app.kubernetes.io/component").items
+        labels = [each.metadata.labels for each in found]
+        return [(each["app.kubernetes.io/name"], each["app.kubernetes.io/component"]) for each in labels]
+
     def execute(self, pod: str, *command: str, namespace: str = SERVICES, container: str = "app") -> str:
         """Run a command in a pod, and return what it wrote to its standard output.
 
@@ -285,7 +301,7 @@ class Cluster:
         return self._dynamic_client.resources.get(api_version=_API_VERSIONS[kind], kind=kind)
 
 
-def few(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def few(names: Sequence[Name]) -> Iterator[Sequence[Name]]:
     """Yield two at a time: a machine with few cores has to start all of their pods."""
     yield from (names[begin : begin + 2] for begin in range(0, len(names), 2))
 

@@ -12,13 +12,15 @@ from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import DATA, DRAINED, SERVICES, ZONE, Cluster, few, poll
 from tests.e2e.cluster.load import steady_load
 
+Workload = tuple[str, str]
+
 
 def names(pods: list[Any]) -> list[str]:
     return [pod.metadata.name for pod in pods]
 
 
 def test_restart_of_every_deployment_is_not_noticed(cluster: Cluster) -> None:
-    before = {name for service in EVERY_SERVICE for name in names(cluster.pods(service))}
+    before = {name for service in EVERY_SERVICE for name in names(cluster.running(service))}
     deployments = cluster.deployments()
     template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat()}}}
     with steady_load(cluster.address) as load:
@@ -27,7 +29,7 @@ def test_restart_of_every_deployment_is_not_noticed(cluster: Cluster) -> None:
                 cluster.apps.patch_namespaced_deployment(name, SERVICES, {"spec": {"template": template}})
             cluster.rolled_out(*some)
     assert not load.lost, load.lost
-    assert before.isdisjoint(name for service in EVERY_SERVICE for name in names(cluster.pods(service)))
+    assert before.isdisjoint(name for service in EVERY_SERVICE for name in names(cluster.running(service)))
 
 
 @pytest.fixture
@@ -49,16 +51,17 @@ def evict(cluster: Cluster, pod: str) -> None:
 def test_drain_of_a_node_is_not_noticed_and_takes_one_pod_of_a_service_at_a_time(
     cluster: Cluster, drained: str
 ) -> None:
-    def whole(services: Sequence[str]) -> bool:
-        return all(len(cluster.ready_pods(service)) >= 2 for service in services)
+    def whole(workloads: Sequence[Workload]) -> bool:
+        return all(len(cluster.ready_pods(service, component=component)) >= 2 for service, component in workloads)
 
-    cluster.rolled_out(*EVERY_SERVICE)
+    cluster.rolled_out(*cluster.deployments())
     try:
         cluster.kubectl("cordon", drained)
         with steady_load(cluster.address) as load:
-            for some in few(EVERY_SERVICE):
-                for service in some:
-                    pods = sorted(cluster.ready_pods(service), key=lambda pod: pod.spec.node_name != drained)
+            for some in few(cluster.workloads()):
+                for service, component in some:
+                    ready = cluster.ready_pods(service, component=component)
+                    pods = sorted(ready, key=lambda pod: pod.spec.node_name != drained)
                     first, second, *_ = names(pods)
                     evict(cluster, first)
                     with pytest.raises(ApiException) as refused:

@@ -81,7 +81,7 @@ def test_every_running_pod_would_be_taken_again(cluster: Cluster, namespace: str
 
 
 def test_every_pod_of_a_service_has_its_sidecar(istio: Cluster) -> None:
-    services = [pod for service in EVERY_SERVICE for pod in istio.pods(service)]
+    services = [pod for service in EVERY_SERVICE for pod in istio.running(service)]
     assert len(services) >= 2 * len(EVERY_SERVICE)
     for each in services:
         # A native sidecar: an init container that goes on.

@@ -37,7 +37,7 @@ def works(api: Client, shelf: Shelf) -> bool:
 def test_death_of_all_pods_of_services_is_survived(
     cluster: Cluster, api: Client, shelf: Shelf, some: Sequence[str]
 ) -> None:
-    for pod in [pod for service in some for pod in cluster.pods(service)]:
+    for pod in [pod for service in some for pod in cluster.running(service)]:
         cluster.core.delete_namespaced_pod(pod.metadata.name, SERVICES, grace_period_seconds=0)
     poll(lambda: works(api, shelf), seconds=WORKS_SECONDS, what=f"the system works after the death of {some}")
 
@@ -64,5 +64,5 @@ def started(cluster: Cluster) -> dict[str, int]:
     return {
         pod.metadata.name: sum(each.restart_count for each in pod.status.container_statuses or [])
         for service in EVERY_SERVICE
-        for pod in cluster.pods(service)
+        for pod in cluster.running(service)
     }

@@ -46,7 +46,7 @@ def test_one_trace_leads_from_the_ingress_to_the_consumer(cluster: Cluster, api:
 
 
 def test_prometheus_reads_every_pod_of_every_service(cluster: Cluster) -> None:
-    pods = {pod.metadata.name for name in EVERY_SERVICE for pod in cluster.ready_pods(name)}
+    pods = {pod.metadata.name for name in EVERY_SERVICE for pod in cluster.running(name)}
     assert len(pods) >= 2 * len(EVERY_SERVICE)
     with cluster.forwarded(DATA, "prometheus", 9090) as address, Client(base_url=address) as prometheus:
 
