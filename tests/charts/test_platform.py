@@ -202,6 +202,8 @@ def mesh_objects() -> dict[str, Object]:
     [
         ("profile", "minimal"),
         ("components/cni/enabled", True),
+        ("values/cni/istioOwnedCNIConfig", True),
+        ("values/cni/ambient/enabled", True),  # Without it the one before is taken and means nothing.
         ("meshConfig/pathNormalization/normalization", "DECODE_AND_MERGE_SLASHES"),
         ("values/global/proxy/seccompProfile/type", "RuntimeDefault"),
         ("values/gateways/seccompProfile/type", "RuntimeDefault"),

@@ -87,3 +87,17 @@ def test_every_pod_of_a_service_has_its_sidecar(istio: Cluster) -> None:
         # A native sidecar: an init container that goes on.
         sidecars = [it for it in each.spec.init_containers or [] if it.restart_policy == "Always"]
         assert [it.name for it in sidecars] == ["istio-proxy"]
+
+
+def test_no_pod_had_to_wait_for_its_redirection(istio: Cluster) -> None:
+    """Istio's check fails in a pod whose network was made without the mesh, until the pod is repaired."""
+    checks = [
+        it
+        for service in EVERY_SERVICE
+        for pod in istio.running(service)
+        for it in pod.status.init_container_statuses or []
+        if it.name == "istio-validation"
+    ]
+    assert len(checks) >= 2 * len(EVERY_SERVICE)
+    ended = [end for it in checks if (end := it.last_state.terminated)]
+    assert not [end for end in ended if end.exit_code]
