@@ -93,7 +93,6 @@ class Cluster:
         self.apps: Any = client.AppsV1Api(api)
         self.batch: Any = client.BatchV1Api(api)
         self.autoscaling: Any = client.AutoscalingV2Api(api)
-        self._streams = client.CoreV1Api(self._client())  # `stream` changes the client that it is given.
         self._dynamic_client: DynamicClient | None = None
 
     @classmethod
@@ -238,8 +237,9 @@ class Cluster:
         Raises:
             AssertionError: It ended with another status than 0.
         """
+        alone = client.CoreV1Api(self._client())  # `stream` changes the client that it is given.
         session = stream(
-            self._streams.connect_get_namespaced_pod_exec,
+            alone.connect_get_namespaced_pod_exec,
             pod,
             namespace,
             container=container,

@@ -3,6 +3,7 @@
 Whether an answer is a good one does not matter here: a 401 of the callee's own has got through.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
@@ -77,11 +78,29 @@ def test_service_reaches_what_it_asks(cluster: Cluster, caller: str) -> None:
     assert missed == {}
 
 
-@pytest.mark.parametrize("caller", EVERY_SERVICE)
-def test_service_reaches_nobody_else(cluster: Cluster, caller: str) -> None:
-    others = [each for each in EVERY_SERVICE if each not in (caller, KEYS) and not questions(caller, each)]
-    asked = [{"host": each, "port": 80, "method": "GET", "path": "/openapi.json"} for each in others]
-    got_through = {ask: answer for ask, answer in answers(cluster, caller, asked).items() if not unreachable(answer)}
+def strangers(caller: str) -> list[str]:
+    """Return the services that one does not ask for anything."""
+    return [each for each in EVERY_SERVICE if each not in (caller, KEYS) and not questions(caller, each)]
+
+
+LONERS = [each for each in EVERY_SERVICE if strangers(each)]
+
+
+@pytest.fixture(scope="module")
+def said_by_strangers(cluster: Cluster) -> dict[str, dict[str, Answer]]:
+    """What each service hears from those that it does not ask. All ask at once: silence takes seconds to be noticed."""
+
+    def ask(caller: str) -> dict[str, Answer]:
+        asked = [{"host": each, "port": 80, "method": "GET", "path": "/openapi.json"} for each in strangers(caller)]
+        return answers(cluster, caller, asked)
+
+    with ThreadPoolExecutor(len(LONERS)) as pool:
+        return dict(zip(LONERS, pool.map(ask, LONERS), strict=True))
+
+
+@pytest.mark.parametrize("caller", LONERS)
+def test_service_reaches_nobody_else(said_by_strangers: dict[str, dict[str, Answer]], caller: str) -> None:
+    got_through = {ask: answer for ask, answer in said_by_strangers[caller].items() if not unreachable(answer)}
     assert got_through == {}
 
 
