@@ -1,7 +1,7 @@
 """A load through the ingress, as from people who use the system while something happens to it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from httpx2 import Client, HTTPError, Limits
 
-from tests.e2e.checkout import EVERY_SERVICE
 from tests.e2e.cluster.access import poll
 from tests.e2e.people import Person
 
@@ -19,14 +18,14 @@ _AT_ONCE = 40
 _PEOPLE = 5
 _KEYS = 20
 """Each comes again ten seconds later, and adds nothing then."""
-_READS = {
-    "customers": "/v1/customers/me",
-    "auth": "/v1/accounts/me",
-    "catalog": "/v1/products?limit=5",
-    "inventory": "/v1/availability?sku=LOAD",
-    "orders": "/v1/orders?limit=5",
-}
-"""What anybody may read, by the service that answers."""
+_READS = (
+    "/v1/customers/me",
+    "/v1/accounts/me",
+    "/v1/products?limit=5",
+    "/v1/availability?sku=LOAD",
+    "/v1/orders?limit=5",
+)
+"""What anybody may read, one for each service that answers."""
 _HOME = {
     "recipient": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -44,8 +43,7 @@ class Load:
     asked for what became of that, as its ``Retry-After`` says.
     """
 
-    def __init__(self, address: str, services: Iterable[str] = EVERY_SERVICE) -> None:
-        self._reads = [_READS[service] for service in services if service in _READS]
+    def __init__(self, address: str) -> None:
         # Some connections are kept, and others are opened anew.
         self._api = Client(base_url=address, timeout=30, limits=Limits(max_keepalive_connections=5, keepalive_expiry=5))
         self.people = [Person.registered(self._api) for _ in range(_PEOPLE)]
@@ -93,18 +91,14 @@ class Load:
             turn = number // 10
             headers = {**self.people[turn % _PEOPLE].authorization, "idempotency-key": self._keys[turn % _KEYS]}
             return "POST", "/v1/customers/me/addresses", {"json": _HOME, "headers": headers}
-        person = self.people[number // len(self._reads) % _PEOPLE]
-        return "GET", self._reads[number % len(self._reads)], {"headers": person.authorization}
+        person = self.people[number // len(_READS) % _PEOPLE]
+        return "GET", _READS[number % len(_READS)], {"headers": person.authorization}
 
 
 @contextmanager
-def steady_load(address: str, services: Iterable[str] = EVERY_SERVICE) -> Iterator[Load]:
-    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer.
-
-    Args:
-        services: Those that are asked; an earlier release has not all of them.
-    """
-    load = Load(address, services)
+def steady_load(address: str) -> Iterator[Load]:
+    """Send 20 requests a second for as long as the block lasts; afterwards each of them has had its answer."""
+    load = Load(address)
     over = Event()
 
     def tick(pool: ThreadPoolExecutor) -> None:

@@ -1,7 +1,7 @@
 """A release is replaced by the next one, and that by the one before, while people use the system.
 
-The file `upgrade-from` names a commit. The images and charts of its services are installed, then those of this checkout
-over them; what they all stand on, database, broker and platform, stays as it is.
+The file `upgrade-from` names a commit. The images and charts of some of its services are installed, then those of this
+checkout over them. What they stand on, database, broker and platform, stays as it is, and so do the other services.
 """
 
 import json
@@ -19,6 +19,8 @@ from tests.e2e.cluster.load import steady_load
 from tests.e2e.people import Person, eventually
 
 _MINUTES = 10
+UPGRADED = ("auth", "gateway", "orders")
+"""All requests pass one of them, all tokens come from another, and the third has sagas, workers and a migration."""
 
 
 def script(cluster: Cluster, checkout: Path, name: str, *verb: str) -> None:
@@ -44,7 +46,7 @@ def images(cluster: Cluster) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def earlier(cluster: Cluster, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A checkout of the earlier commit, installed; our own images have their names again."""
+    """A checkout of the earlier commit, with its services installed; our own images have their names again."""
     commit = (Path(__file__).parent / "upgrade-from").read_text().strip()
     checkout = tmp_path_factory.mktemp("earlier") / "tradewind"
     checkout.mkdir()
@@ -53,13 +55,16 @@ def earlier(cluster: Cluster, images: dict[str, str], tmp_path_factory: pytest.T
         f"upgrade-from names {commit}, which is not in this clone: {archive.stderr.decode()}"
     )
     subprocess.run(["tar", "-x", "-C", checkout], input=archive.stdout, check=True)
+    for name in services(checkout):
+        if name not in UPGRADED:
+            shutil.rmtree(checkout / "services" / name)
     (checkout / ".venv").symlink_to(REPOSITORY / ".venv")
     (checkout / ".kind").symlink_to(REPOSITORY / ".kind")
-    ours = {cluster.state / "image" / name: (cluster.state / "image" / name).read_text() for name in EVERY_SERVICE}
+    ours = {cluster.state / "image" / name: (cluster.state / "image" / name).read_text() for name in UPGRADED}
     try:
         script(cluster, checkout, "vendor.sh")
         shutil.copy(REPOSITORY / "hack" / "cluster.sh", checkout / "hack")  # Which knows how to install services alone.
-        for words in (["images"], ["load"], ["release", *services(checkout)]):
+        for words in (["images"], ["load"], ["release", *UPGRADED]):
             script(cluster, checkout, "cluster.sh", *words)
     finally:
         # What `make deploy` takes is what it took before.
@@ -87,29 +92,28 @@ def test_upgrade_and_rollback_are_not_noticed(
 ) -> None:
     person = Person.registered(api)
     eventually(lambda: person.me()["email"] == person.email)
-    known = services(earlier)
-    older = {name: cluster.image(name) for name in known}
-    assert older != {name: images[name] for name in known}, "both are the same images"
-    revisions = {name: revision(cluster, name) for name in known}
+    older = {name: cluster.image(name) for name in UPGRADED}
+    assert older.items().isdisjoint(images.items()), "both have the same images"
+    revisions = {name: revision(cluster, name) for name in UPGRADED}
     migrations = migrated(cluster)
 
-    with steady_load(cluster.address, known) as upgrade:
-        for some in few(known):
+    with steady_load(cluster.address) as upgrade:
+        for some in few(UPGRADED):
             script(cluster, REPOSITORY, "cluster.sh", "release", *some)
     assert not upgrade.lost, upgrade.lost
     assert {name: cluster.image(name) for name in EVERY_SERVICE} == images
     for name in services(earlier, with_database=True):
         assert migrated(cluster)[f"{name}-migrate"] != migrations[f"{name}-migrate"], "the migration did not run"
 
-    with steady_load(cluster.address, known) as rollback:
-        for some in few(known):
+    with steady_load(cluster.address) as rollback:
+        for some in few(UPGRADED):
             for name in some:
                 cluster.helm("rollback", name, str(revisions[name]), "-n", SERVICES)
             cluster.rolled_out(*some)
     assert not rollback.lost, rollback.lost
-    assert {name: cluster.image(name) for name in known} == older
+    assert {name: cluster.image(name) for name in UPGRADED} == older
     assert person.me()["email"] == person.email
 
-    for name in known:
+    for name in UPGRADED:
         cluster.helm("rollback", name, "-n", SERVICES)
     assert {name: cluster.image(name) for name in EVERY_SERVICE} == images
