@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis import logs
+from chassis.tasks import end
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 _FIRST_PAUSE_SECONDS = 0.2
@@ -46,14 +47,15 @@ class Background:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def _run_all(self) -> None:
         await _chosen_on_this_machine()
-        async with asyncio.TaskGroup() as group:
-            for name, loop in self._loops.items():
-                group.create_task(self._supervise(name, loop), name=name)
+        tasks = [asyncio.create_task(self._supervise(name, loop), name=name) for name, loop in self._loops.items()]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            await end(*tasks)
 
     async def _supervise(self, name: str, loop: Loop) -> None:
         pause = _FIRST_PAUSE_SECONDS

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from chassis import logs
 from chassis.database import DATABASE_ERRORS, Database
 from chassis.errors import UnavailableError
+from chassis.tasks import end
 
 Wake = Callable[[], None]
 
@@ -60,9 +61,7 @@ class Doorbell:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _carry(self, database: Database) -> None:
         while True:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import context, logs, tables
 from chassis.database import Database
 from chassis.errors import UnavailableError
+from chassis.tasks import end
 
 Job = Callable[[], Awaitable[object]]
 
@@ -148,7 +149,7 @@ class Schedule:
                 raise LeaseLostError(self._name) from None
             raise
         finally:
-            task.cancel()
+            await end(task)
 
     async def _finish(self, token: UUID, **values: Any) -> None:
         """Write down how it went and give the lease back."""

@@ -22,6 +22,7 @@ from chassis.clients import ServiceClient, unexpected
 from chassis.context import WorkContext
 from chassis.errors import DeadlineExceededError, ServiceError
 from chassis.settings import ClientSettings
+from chassis.tasks import end
 
 _UNUSED_SECONDS = 30
 """A token is not shown any more this long before it ends: the call itself takes time, and clocks differ."""
@@ -96,10 +97,7 @@ class ServiceTokens:
         try:
             yield self
         finally:
-            fetches = list(self._fetches.values())
-            for fetch in fetches:
-                fetch.cancel()
-            await asyncio.gather(*fetches, return_exceptions=True)
+            await end(*self._fetches.values())
 
     async def token(self, audience: str) -> str:
         """Return a token that the service ``audience`` accepts for some time yet.

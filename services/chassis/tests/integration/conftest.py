@@ -23,6 +23,7 @@ from chassis.nats_bus import NatsBus
 from chassis.outbox import Writer, record
 from chassis.settings import BrokerSettings, DatabaseSettings
 from chassis.tables import chassis_metadata
+from chassis.tasks import end
 
 Beside = Callable[..., AbstractAsyncContextManager[None]]
 Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -187,9 +188,7 @@ def beside() -> Beside:
             yield
         finally:
             ended = [task.exception() for task in tasks if task.done()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
             assert ended == [], "A loop ended."
 
     return run

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from chassis import driver
 from chassis.database import DatabaseAwayError
+from chassis.tasks import end
 from chassis.testing import eventually
 
 pytestmark = pytest.mark.anyio
@@ -94,8 +95,7 @@ async def test_cancellation_at_any_moment_leaves_no_transaction_open_in_the_pool
         telling = asyncio.create_task(tell())
         for _ in range(awaits):
             await asyncio.sleep(0)
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        await end(telling)
         before = await outside.count("effects")
         await asyncio.gather(*(tell() for _ in range(5)))
         told += 5

@@ -22,6 +22,7 @@ from chassis.inbox import Inbox
 from chassis.outbox import record
 from chassis.settings import DatabaseSettings, LogSettings, RetrySettings
 from chassis.tables import chassis_metadata
+from chassis.tasks import end
 from chassis.testing import eventually
 
 pytestmark = pytest.mark.anyio
@@ -182,8 +183,7 @@ async def test_pauses_grow_are_random_and_bounded(shop: Any, monkeypatch: pytest
     await inbox.handle(envelope())
     retrying = asyncio.create_task(inbox.retry())
     await eventually(lambda: dead_letters(shop.database))
-    retrying.cancel()
-    await asyncio.gather(retrying, return_exceptions=True)
+    await end(retrying)
     assert bounds == [(0, 1), (0, 4), (0, 16), (0, 64), (0, 100), (0, 100)]
 
 

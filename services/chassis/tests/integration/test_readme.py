@@ -17,6 +17,7 @@ from chassis.events import Envelope
 from chassis.manifest import event_type
 from chassis.nats_bus import NatsBus
 from chassis.settings import BrokerSettings, DatabaseSettings
+from chassis.tasks import end
 from chassis.testing import TokenIssuer, eventually, running
 
 pytestmark = pytest.mark.anyio
@@ -101,5 +102,5 @@ async def test_complete_service_tells_of_it(
         listening = asyncio.create_task(neighbour.consume(Consumer("all", "greetings", (kind,)), hear))
         await client.post("/v1/greetings", json={"words": "Hello"}, headers=tokens.headers("a", "greetings:own"))
         await eventually(lambda: heard)
-        listening.cancel()
+        await end(listening)
     assert [(each.type, each.data) for each in heard] == [(kind, {"words": "Hello"})]

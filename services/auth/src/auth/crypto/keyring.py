@@ -13,6 +13,7 @@ from auth.crypto.sealing import Sealer, UnsealError
 from auth.domain.signing_keys import KeyMaterial, KeySchedule, KeyState, NoSigningKeyError, SigningKey, SigningKeys
 from chassis import logs
 from chassis.clock import Clock
+from chassis.tasks import end
 
 ALGORITHM = "ES256"
 REFRESH_SECONDS = 5.0
@@ -59,8 +60,7 @@ class Keyring:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def check(self) -> None:
         """Tell readiness whether a token could be signed.
