@@ -23,10 +23,12 @@ from chassis.bus import BrokerAwayError, Consumer, Handle, PublishError, Refuse
 from chassis.errors import UnavailableError
 from chassis.events import Envelope
 from chassis.manifest import Manifest
+from chassis.nats_errors import NATS_ERRORS
 from chassis.nats_publisher import Publisher
 from chassis.nats_reader import Reader
 from chassis.nats_users import inbox_prefix
 from chassis.settings import BrokerSettings
+from chassis.tasks import end
 
 MAX_AGE_SECONDS = 7 * 24 * 3600
 DUPLICATE_WINDOW_SECONDS = 120
@@ -65,9 +67,7 @@ class NatsBus:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def check(self) -> None:
         """Return if there is a connection.
@@ -104,7 +104,7 @@ class NatsBus:
                 if error.err_code != _OTHER_CONFIGURATION:
                     raise
                 await jetstream.update_stream(config)
-        except (nats.errors.Error, TimeoutError) as error:
+        except NATS_ERRORS as error:
             raise BrokerAwayError(f"The stream {manifest.stream} could not be made: {error}.") from error
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
@@ -124,7 +124,7 @@ class NatsBus:
             await self._connected.wait()
             try:
                 await self._read(consumer, handle, refuse)
-            except (nats.errors.Error, TimeoutError, UnavailableError) as error:
+            except (*NATS_ERRORS, UnavailableError) as error:
                 if complaint != (complaint := _waiting_for(error)):
                     self._log.warning("consumer waits", consumer=consumer.name, producer=consumer.service, on=complaint)
             await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - spreads replicas, guards nothing
@@ -176,7 +176,7 @@ class NatsBus:
                 await asyncio.sleep(_RECONNECT_SECONDS)
             finally:
                 self._forget_connection()
-                with suppress(nats.errors.Error, OSError):
+                with suppress(*NATS_ERRORS):
                     await client.close()
                 for reader in self._readers:
                     reader.start_over()

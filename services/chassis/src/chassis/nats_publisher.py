@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
-import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chassis.bus import PublishError
 from chassis.events import Envelope
+from chassis.nats_errors import NATS_ERRORS
 
 _ACKNOWLEDGE_SECONDS = 5
 
@@ -91,7 +91,7 @@ class Publisher:
                 reply=f"{self._inbox}.{token}",
                 headers={"Nats-Msg-Id": str(envelope.id)},
             )
-        except nats.errors.Error as error:
+        except NATS_ERRORS as error:
             self._waiting.pop(token, None)
             batch.refusal = f"{error}"
             batch.settle(token)

@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import ClassVar
 
-import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chassis.bus import BrokerAwayError, Handle, Refuse, deliver, log_return
+from chassis.nats_errors import NATS_ERRORS
+from chassis.tasks import end
 
 _EXPIRES_SECONDS = 30
 _HEARTBEAT_SECONDS = 5
@@ -61,14 +62,14 @@ class Reader:
             ReaderLostError: There is nothing to read from any more.
         """
         async with self._subscribed() as inbox:
-            tasks = [asyncio.create_task(self._work(handle, refuse)) for _ in range(self._concurrency)]
-            tasks.append(asyncio.create_task(self._report()))
+            loops = [self._ask(inbox), self._report(), *(self._work(handle, refuse) for _ in range(self._concurrency))]
+            tasks = [asyncio.create_task(loop) for loop in loops]
             try:
-                await self._ask(inbox)
+                failed, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await end(*tasks)
+            for task in failed:
+                task.result()
 
     @asynccontextmanager
     async def _subscribed(self) -> AsyncIterator[str]:
@@ -77,7 +78,7 @@ class Reader:
         try:
             yield inbox
         finally:
-            with suppress(nats.errors.Error):
+            with suppress(*NATS_ERRORS):
                 await subscription.unsubscribe()
             await self._give_back()
 
@@ -101,8 +102,10 @@ class Reader:
     async def _receive(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK."):
             self._asked = max(0, self._asked - 1)
-            self._held[message.reply] = message
-            self._waiting.put_nowait(message)
+            # A server that was killed has forgotten deliveries, and makes them again under the same name.
+            if message.reply not in self._held:
+                self._held[message.reply] = message
+                self._waiting.put_nowait(message)
         else:
             self._note(message.headers or {})
         self._stirred.set()
@@ -124,7 +127,7 @@ class Reader:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises, the event has to come again
                 log_return(self._durable, error)
                 answer = message.nak(_pause_seconds(message.metadata.num_delivered))
-            with suppress(nats.errors.Error):
+            with suppress(*NATS_ERRORS):
                 # An answer that is lost with the connection means that the event comes again: allowed.
                 await answer
             del self._held[message.reply]
@@ -137,13 +140,13 @@ class Reader:
             known = set(self._held)
             await asyncio.sleep(pause)
             for reply in known & set(self._held):
-                with suppress(nats.errors.Error, KeyError):
+                with suppress(*NATS_ERRORS, KeyError):
                     await self._held[reply].in_progress()
 
     async def _give_back(self) -> None:
         """Let another replica have at once what was not finished here."""
         for message in self._held.values():
-            with suppress(nats.errors.Error):
+            with suppress(*NATS_ERRORS):
                 await message.nak()
         self._held.clear()
 

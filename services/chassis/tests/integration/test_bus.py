@@ -28,6 +28,7 @@ from chassis.nats_bus import NatsBus
 from chassis.nats_reader import Reader
 from chassis.nats_users import permissions
 from chassis.settings import BrokerSettings
+from chassis.tasks import end
 from chassis.testing import eventually
 
 pytestmark = pytest.mark.anyio
@@ -52,8 +53,7 @@ async def consuming(
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 class Seen:
@@ -343,6 +343,84 @@ async def books(broker_settings: BrokerSettings) -> AsyncIterator[NatsBus]:
     bus = NatsBus(broker_settings, "books")
     async with bus.lifespan():
         yield bus
+
+
+@pytest.fixture
+def break_sending(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have whatever goes to certain subjects fail, a number of times."""
+    publish = Client.publish
+
+    def break_it(subject: str, error: Exception, times: int) -> None:
+        async def publish_or_raise(self: Client, to: str, *arguments: Any, **options: Any) -> None:
+            nonlocal times
+            if to.startswith(subject) and times:
+                times -= 1
+                raise error
+            await publish(self, to, *arguments, **options)
+
+        monkeypatch.setattr(Client, "publish", publish_or_raise)
+
+    return break_it
+
+
+async def test_acknowledgements_that_cannot_be_sent_stop_nobody(
+    nats_shop: NatsBus, books: NatsBus, break_sending: Callable[..., None]
+) -> None:
+    seen = Seen()
+    break_sending("$JS.ACK.", ConnectionResetError("Connection lost"), times=LEDGER.concurrency)
+    async with consuming(books, seen):
+        await nats_shop.publish([envelope() for _ in range(LEDGER.concurrency)])
+        await eventually(lambda: len(seen.envelopes) == LEDGER.concurrency)
+        await nats_shop.publish([after := envelope()])
+        await eventually(lambda: after in seen.envelopes)
+
+
+async def test_what_ends_one_worker_ends_the_reader(
+    nats_shop: NatsBus, books: NatsBus, break_sending: Callable[..., None]
+) -> None:
+    break_sending("$JS.ACK.", RuntimeError("a mistake"), times=1)
+    await nats_shop.publish([envelope()])
+    with pytest.raises(RuntimeError, match="a mistake"):
+        async with asyncio.timeout(10):
+            await books.consume(LEDGER, Seen())
+
+
+async def test_delivery_that_a_killed_server_repeats_stops_nobody(
+    nats_shop: NatsBus, books: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = Reader._receive
+
+    async def receive_twice(self: Reader, message: Any) -> None:
+        await receive(self, message)
+        await receive(self, message)
+
+    monkeypatch.setattr(Reader, "_receive", receive_twice)
+    seen = Seen()
+    events = [envelope() for _ in range(5 * LEDGER.concurrency)]
+    async with consuming(books, seen):
+        await nats_shop.publish(events)
+        await eventually(lambda: {each.id for each in events} <= set(seen.ids))
+
+
+async def test_events_that_cannot_be_sent_are_said_not_to_be_taken(
+    nats_shop: NatsBus, break_sending: Callable[..., None]
+) -> None:
+    await ready(nats_shop)
+    lost, taken = envelope(), envelope()
+    break_sending(SOLD, ConnectionResetError("Connection lost"), times=1)
+    with pytest.raises(PublishError, match="Connection lost") as refusal:
+        await nats_shop.publish([lost, taken])
+    assert refusal.value.taken == {taken.id}
+
+
+async def test_bus_can_end_at_any_moment_of_its_connecting(broker_settings: BrokerSettings) -> None:
+    async def open_and_close(turns: int) -> None:
+        async with NatsBus(broker_settings, "shop").lifespan():
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(open_and_close(turns) for turns in range(80)))
 
 
 @asynccontextmanager
