@@ -14,6 +14,9 @@ pytest_plugins = ("chassis.testing",)
 settings.register_profile("tradewind", deadline=None)
 settings.load_profile("tradewind")
 
+# Until everything is collected, which makes a lot that stays.
+gc.disable()
+
 _REPOSITORY = Path(__file__).parent
 # What starts whole systems or works for a fixed time.
 _LONGEST = ("tests/e2e/local/", "tests/e2e/", "tests/chaos/", "tests/fuzz/", "local/tests/integration/")
@@ -34,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep all that was imported and collected out of the search for garbage, which else walks it time and again."""
+    """Begin to search for garbage, and keep all that was imported and collected out of it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _turn(item: pytest.Item) -> int:

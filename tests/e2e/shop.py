@@ -1,6 +1,7 @@
 """A shop to buy in: something on sale that nobody else has, and how one orders it."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -88,10 +89,11 @@ def operations(staff: Person) -> Iterator[dict[str, Any]]:
         cursor = f"&cursor={answer.json()['next_cursor']}"
 
 
-def captures_of(staff: Person, *order_ids: str) -> int:
-    """Return how often the provider has taken money for these orders."""
-    wanted = {f"{order_id}-authorise" for order_id in order_ids}
-    return sum(
-        each["kind"] == "capture" and each["state"] == "approved" and each["authorisation"] in wanted
+def captures_of(staff: Person, *order_ids: str) -> Counter[str]:
+    """Return how often the provider has taken money for each of these orders."""
+    wanted = {f"{order_id}-authorise": order_id for order_id in order_ids}
+    return Counter(
+        wanted[each["authorisation"]]
         for each in operations(staff)
+        if each["kind"] == "capture" and each["state"] == "approved" and each["authorisation"] in wanted
     )
