@@ -10,7 +10,7 @@ Sources: JetStream API, ``$JS.API``; nats-server's error codes (server/errors.js
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -176,8 +176,7 @@ class NatsBus:
                 await asyncio.sleep(_RECONNECT_SECONDS)
             finally:
                 self._forget_connection()
-                with suppress(*NATS_ERRORS):
-                    await client.close()
+                await self._close(client)
                 for reader in self._readers:
                     reader.start_over()
 
@@ -205,6 +204,12 @@ class NatsBus:
         await self._publisher.open()
         self._connected.set()
         self._log.info("broker connected")
+
+    async def _close(self, client: Client) -> None:
+        try:
+            await client.close()
+        except Exception as error:  # noqa: BLE001 - what cannot be closed is gone as well
+            await self._complain(error)
 
     async def _wait_for_port(self) -> None:
         """Ask the servers' ports until one answers: a refused first ``connect`` would sleep for two seconds."""
