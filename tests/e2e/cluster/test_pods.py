@@ -7,7 +7,7 @@ import pytest
 from kubernetes.client import ApiException
 
 from tests.e2e.checkout import EVERY_SERVICE
-from tests.e2e.cluster.access import DATA, SERVICES, Cluster
+from tests.e2e.cluster.access import DATA, SERVICES, Cluster, poll
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
@@ -57,11 +57,12 @@ def test_namespace_refuses_what_is_not_restricted(cluster: Cluster, namespace: s
 def test_namespace_refuses_nothing_without_its_label(cluster: Cluster) -> None:
     root = pod(runAsUser=0)
     cluster.core.patch_namespace(SERVICES, {"metadata": {"labels": {_ENFORCE: "privileged"}}})
+    # Admission looks at namespaces through a cache, which is a moment behind.
     try:
-        assert admitted(cluster, SERVICES, root)
+        poll(lambda: admitted(cluster, SERVICES, root), seconds=30, what="root is let in")
     finally:
         cluster.core.patch_namespace(SERVICES, {"metadata": {"labels": {_ENFORCE: "restricted"}}})
-    assert not admitted(cluster, SERVICES, root)
+    poll(lambda: not admitted(cluster, SERVICES, root), seconds=30, what="root is refused again")
 
 
 @pytest.mark.parametrize("namespace", [SERVICES, DATA])
