@@ -19,9 +19,16 @@ gc.disable()
 
 _REPOSITORY = Path(__file__).parent
 # What starts whole systems or works for a fixed time.
-_LONGEST = ("tests/e2e/local/", "tests/e2e/", "tests/chaos/", "tests/fuzz/", "local/tests/integration/")
-_SHARED = ("tests/e2e/journeys/", "tests/e2e/local/")
-"""They look at one system, whose start costs more than most tests."""
+_LONGEST = (
+    "tests/e2e/local/",
+    "tests/e2e/",
+    "tests/chaos/",
+    "tests/fuzz/",
+    "local/tests/integration/",
+    "tests/charts/",
+)
+_TOGETHER = {"tests/e2e/journeys/": "tests/e2e", "tests/e2e/local/": "tests/e2e", "tests/charts/": "tests/charts"}
+"""They look at one system, or at the same renders, which cost more than most tests."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,14 +55,15 @@ def _turn(item: pytest.Item) -> int:
     return next((turn for turn, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
 
 
-class _OneSystem(LoadFileScheduling):  # type: ignore[misc] # the package has no types
-    """Gives a file to one process, and to one of them all files that look at the same system."""
+class _Together(LoadFileScheduling):  # type: ignore[misc] # the package has no types
+    """Gives a file to one process, and to one of them all files that share what is costly to make."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/e2e" if nodeid.startswith(_SHARED) else str(super()._split_scope(nodeid))
+        group = next((group for start, group in _TOGETHER.items() if nodeid.startswith(start)), None)
+        return group or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneSystem:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
     """Take the place of ``--dist loadfile``."""
-    return _OneSystem(config, log)
+    return _Together(config, log)
