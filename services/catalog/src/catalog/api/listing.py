@@ -107,5 +107,5 @@ async def list_products(
         items=[ProductSummaryOut.model_validate(each) for each in page],
         next_cursor=next_cursor,
         matching=found.matching,
-        facets=FacetsOut.of(await products.count(wanted, now)) if facets else None,
+        facets=FacetsOut.of(await products.count(wanted, now, found.matching)) if facets else None,
     )

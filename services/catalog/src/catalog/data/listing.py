@@ -15,6 +15,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Row,
     Select,
     Text,
     and_,
@@ -27,7 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalog.data.tables import categories, offers, products
 from catalog.domain.listing import Entry, Facets, Found, Matching, Sort, Wanted
@@ -70,43 +71,50 @@ class SqlProductListing:
 
     async def search(self, wanted: Wanted, now: datetime, *, after: After, limit: int) -> Found:
         """Return a page; see the port."""
-        async with self._database.transaction() as session:
-            match = await _match(session, wanted.words)
-            key, descending = _key(wanted.order, match)
-            columns = [products.c[name] for name in ("slug", "name", "categories", "attributes", "images")]
-            chosen = select(products.c.id, *columns, products.c.published_at, *_price(wanted), key.label("key"))
-            page = read_page(
-                _filtered(chosen, wanted, match, now),
-                key,
-                products.c.id,
-                after=after,
-                limit=limit,
-                descending=descending,
-            )
-            rows = (await session.execute(page)).all()
+        match = _exact(wanted.words)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_page(wanted, match, now, after, limit))).all()
+            known = bool(rows) or await _is_known(connection, wanted.words)
+        if not known:
+            match = _similar(wanted.words or "")
+            rows = await self._by_similarity(_page(wanted, match, now, after, limit))
         return Found(match.matching, [_entry(row, wanted.currency) for row in rows])
 
-    async def count(self, wanted: Wanted, now: datetime) -> Facets:
+    async def count(self, wanted: Wanted, now: datetime, matching: Matching) -> Facets:
         """Count; see the port."""
-        async with self._database.transaction() as session:
-            match = await _match(session, wanted.words)
-            chosen = _filtered(select(products.c.categories, products.c.facets), wanted, match, now)
-            rows = (await session.execute(_counts(chosen))).all()
+        if matching is Matching.SIMILAR:
+            return _facets(await self._by_similarity(_counts(wanted, _similar(wanted.words or ""), now)))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_counts(wanted, _exact(wanted.words), now))).all()
         return _facets(rows)
 
+    async def _by_similarity(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """Run a statement for which similar words are as similar as is meant here."""
+        async with self._database.transaction() as session:
+            threshold = func.set_config("pg_trgm.word_similarity_threshold", str(_SIMILARITY), True)
+            await session.execute(select(threshold))
+            rows: Sequence[Row[Any]] = (await session.execute(statement)).all()
+        return rows
 
-async def _match(session: AsyncSession, words: str | None) -> _Match:
-    """Choose how to look for words, by whether anything has them."""
+
+def _exact(words: str | None) -> _Match:
     if words is None:
         return _Match(Matching.ALL, literal(True), cast(0, BigInteger))
-    query = func.websearch_to_tsquery(_english, words)
-    has = products.c.search.op("@@")(query)
-    if await session.scalar(select(exists().where(_for_sale, has))):
-        rank = func.ts_rank(products.c.search, query, 1)
-        return _Match(Matching.WORDS, has, cast(rank * _FINE, BigInteger))
-    threshold = func.set_config("pg_trgm.word_similarity_threshold", str(_SIMILARITY), True)
-    await session.execute(select(threshold))
-    return _similar(words)
+    rank = func.ts_rank(products.c.search, _query(words), 1)
+    return _Match(Matching.WORDS, _has(words), cast(rank * _FINE, BigInteger))
+
+
+def _has(words: str) -> ColumnElement[bool]:
+    return products.c.search.op("@@")(_query(words))
+
+
+def _query(words: str) -> ColumnElement[Any]:
+    return func.websearch_to_tsquery(_english, words)
+
+
+async def _is_known(connection: AsyncConnection, words: str | None) -> bool:
+    """Tell whether anything has the words; nothing else that is wanted matters."""
+    return words is None or bool(await connection.scalar(select(exists().where(_for_sale, _has(words)))))
 
 
 def _similar(words: str) -> _Match:
@@ -118,6 +126,14 @@ def _similar(words: str) -> _Match:
     anywhere = [func.word_similarity(each, _text) for each in meant]
     rank = sum(in_name[1:] + anywhere, in_name[0])
     return _Match(Matching.SIMILAR, similar, cast(rank * _FINE, BigInteger))
+
+
+def _page(wanted: Wanted, match: _Match, now: datetime, after: After, limit: int) -> Select[Any]:
+    key, descending = _key(wanted.order, match)
+    columns = [products.c[name] for name in ("slug", "name", "categories", "attributes", "images")]
+    chosen = select(products.c.id, *columns, products.c.published_at, *_price(wanted), key.label("key"))
+    filtered = _filtered(chosen, wanted, match, now)
+    return read_page(filtered, key, products.c.id, after=after, limit=limit, descending=descending)
 
 
 def _key(order: Sort, match: _Match) -> tuple[ColumnElement[Any], bool]:
@@ -163,7 +179,8 @@ def _within(slug: str) -> ColumnElement[Any]:
     return func.array(select(tree.c.slug).scalar_subquery(), type_=ARRAY(Text))
 
 
-def _counts(chosen: Select[Any]) -> Select[Any]:
+def _counts(wanted: Wanted, match: _Match, now: datetime) -> Select[Any]:
+    chosen = _filtered(select(products.c.categories, products.c.facets), wanted, match, now)
     matched = chosen.cte("matched").prefix_with("MATERIALIZED")
     each = []
     for name in ("categories", "facets"):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from catalog.domain.categories import Category
 from catalog.domain.imports import Import, Outcome, Report
-from catalog.domain.listing import Facets, Found, Wanted
+from catalog.domain.listing import Facets, Found, Matching, Wanted
 from catalog.domain.products import Product, Status
 from catalog.domain.quotes import SkuView
 from catalog.domain.views import CategoryTree, CategoryView, ProductView
@@ -181,8 +181,8 @@ class ProductListing(Protocol):
         """Return a page, one row longer than ``limit`` if another page follows."""
         ...
 
-    async def count(self, wanted: Wanted, now: datetime) -> Facets:
-        """Count all that are wanted."""
+    async def count(self, wanted: Wanted, now: datetime, matching: Matching) -> Facets:
+        """Count all that are wanted, found as the page of them was."""
         ...
 
 
