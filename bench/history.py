@@ -1,7 +1,7 @@
 """Two years of business in the tables of our shop: the rows of a real order, again and again, with their own ids.
 
 What an order leaves behind is copied from one that was placed through the services, so it is what they store today.
-Each table gets as much of it as its retention leaves: all orders, payments and reservations, the sagas of 90 days, the
+Each table gets as much of it as its retention leaves: all orders, payments and reservations, the sagas of 400 days, the
 events of seven, the keys of one. Ids grow with time as those of the services do. Constraints are not checked again for
 rows that are copies, and triggers do not run; indexes are kept up all the while.
 """

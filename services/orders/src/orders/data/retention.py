@@ -9,8 +9,8 @@ from orders.data.tables import carts, sagas
 
 ANONYMOUS_CARTS = timedelta(days=30)
 CUSTOMERS_CARTS = timedelta(days=180)
-SAGAS = timedelta(days=90)
-"""After their end: longer than anybody asks what went on with an order; its history stays with the order."""
+SAGAS = timedelta(days=400)
+"""After their end: as far back as inventory knows its stock, for reconciliation leaves out what was under way."""
 
 _BATCH = 1000
 

@@ -6,7 +6,7 @@ table    holds                                        kept for
 carts    a row per cart                               30 days after the last change, a customer's 180 (``retention``)
 coupons  a row per coupon                             until staff removes it
 orders   a row per order, its history included        for ever: they are the shop's books
-sagas    what has to be done for an order, or was     90 days after their end (``retention``)
+sagas    what has to be done for an order, or was     400 days after their end (``retention``)
 =======  ===========================================  ==============================================================
 """
 
