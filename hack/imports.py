@@ -15,7 +15,14 @@ from pathlib import Path
 
 from importlinter.cli import lint_imports
 
-FOR_DOMAINS = ["chassis.card_numbers", "chassis.clock", "chassis.errors", "chassis.ids", "chassis.money"]
+FOR_DOMAINS = [
+    "chassis.card_numbers",
+    "chassis.clock",
+    "chassis.errors",
+    "chassis.ids",
+    "chassis.money",
+    "chassis.spans",
+]
 
 
 def main() -> int:

@@ -58,7 +58,7 @@ class Books:
             yield from _of_stock(sku, self._goods.pieces - sold[sku], rows, entries)
         yield from _of_ledger(_read(self._staff, "/v1/ledger/balances")["items"])
         yield from self._of_provider()
-        yield from (f"the books differ: {each}" for each in _read(self._staff, "/v1/reconciliation")["differences"])
+        yield from (f"the books differ: {each}" for each in _all(self._staff, "/v1/reconciliation", "differences"))
         yield from told.broken(self.expected())
 
     def _of_provider(self) -> Iterator[str]:
@@ -167,13 +167,13 @@ def _stock_told(reservation: Mapping[str, Any]) -> list[str]:
     return [f"inventory.stock-{each}" for each in ("reserved", *ends.get(str(state), ()), *returned)]
 
 
-def _all(staff: Person, path: str) -> list[Any]:
-    """Return the items of a list, of all its pages."""
+def _all(staff: Person, path: str, items: str = "items") -> list[Any]:
+    """Return what a list has, of all its pages."""
     found: list[Any] = []
     cursor = ""
     while True:
         page = _read(staff, f"{path}{'&' if '?' in path else '?'}limit=100{cursor}")
-        found += page["items"]
+        found += page[items]
         if page["next_cursor"] is None:
             return found
         cursor = f"&cursor={page['next_cursor']}"

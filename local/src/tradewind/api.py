@@ -28,6 +28,11 @@ class Answer:
     headers: dict[str, str]
     body: Any
 
+    @property
+    def said(self) -> Any:
+        """The reason in an answer that is a refusal."""
+        return self.body.get("detail") or self.body.get("error") if isinstance(self.body, dict) else self.body
+
     def expect(self, *statuses: int) -> "Answer":
         """Return itself if it has one of these statuses.
 
@@ -35,8 +40,7 @@ class Answer:
             UnexpectedAnswerError: It has another.
         """
         if self.status not in statuses:
-            said = self.body.get("detail") or self.body.get("error") if isinstance(self.body, dict) else self.body
-            raise UnexpectedAnswerError(f"The gateway answered {self.status}: {said}")
+            raise UnexpectedAnswerError(f"The gateway answered {self.status}: {self.said}")
         return self
 
 

@@ -1,6 +1,6 @@
 """``tradewind reconcile``: what the books of the services say about orders, compared, legibly."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any
@@ -8,23 +8,34 @@ from urllib.parse import urlencode
 
 import click
 
-from tradewind.target import Target
+from tradewind.staff import StaffApi
 
+_ADDED_UP = ("orders", "left_out", "differences")
 _BOOKS = {"ledger": "payments' ledger", "provider": "the provider", "stock": "inventory"}
+_LIMIT = 100
 
 
-def compare(target: Target, as_of: str | None) -> dict[str, Any]:
-    """Have the books compared; return the document of ``GET /v1/reconciliation``.
+def compare(staff: StaffApi, as_of: str | None, progress: Callable[[int], None]) -> dict[str, Any]:
+    """Have the books compared; return all pages of ``GET /v1/reconciliation`` as one document.
+
+    Args:
+        staff: Asks the system as them.
+        as_of: An instant with its offset; None for five seconds ago.
+        progress: Called with the number of orders that were compared, after each page but the last.
 
     Raises:
         UnreachableError, UnexpectedAnswerError: The system or one of its services is away, or does not let us.
     """
-    query = f"?{urlencode({'as_of': as_of})}" if as_of else ""
-    headers = {"Authorization": f"Bearer {target.staff_token()}"}
-    found: dict[str, Any] = (
-        target.api.send("GET", f"/v1/reconciliation{query}", headers=headers).expect(HTTPStatus.OK).body
-    )
-    return found
+    found: dict[str, Any] = {"orders": 0, "left_out": 0, "differences": []}
+    wanted = {"as_of": as_of} if as_of else {}
+    while True:
+        query = urlencode({"limit": _LIMIT, **wanted})
+        page = staff.send("GET", f"/v1/reconciliation?{query}").expect(HTTPStatus.OK).body
+        found = {"as_of": page["as_of"], **{name: found[name] + page[name] for name in _ADDED_UP}}
+        if page["next_cursor"] is None:
+            return found
+        progress(found["orders"])
+        wanted = {"cursor": page["next_cursor"]}
 
 
 def shown(found: dict[str, Any]) -> Iterator[str]:

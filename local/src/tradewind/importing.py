@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,17 +11,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tradewind import showroom
-from tradewind.api import Answer, Api, UnreachableError
+from tradewind.api import UnreachableError
 from tradewind.errors import TradewindError
+from tradewind.staff import StaffApi
 
 _IMPORTS = "/v1/product-imports"
 _PIECE = 1000
-_ATTEMPTS = 5
-_PAUSE_SECONDS = 1.0
 _MOST_SHOWN = 20
 _MOST_ASKED = 100
 _DELIVERY = 20
-_PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 Say = Callable[[str], None]
 
@@ -73,38 +70,39 @@ class ProductImport:
     """Brings products in through the gateway, as staff.
 
     Args:
-        api: The gateway.
-        token: Returns an access token that is good for some minutes.
+        staff: Asks the gateway as them.
         say: Shows a line.
     """
 
-    def __init__(self, api: Api, token: Callable[[], str], say: Say) -> None:
-        self._api = api
-        self._new_token = token
-        self._token = token()
+    def __init__(self, staff: StaffApi, say: Say) -> None:
+        self._staff = staff
         self._say = say
 
     def make_categories(self) -> None:
         """Have the showroom's categories; those that are there stay as they are."""
         for slug, name, parent in showroom.CATEGORIES:
             document = {"slug": slug, "name": name, "parent": parent}
-            self._send("POST", "/v1/categories", document=document).expect(HTTPStatus.CREATED, HTTPStatus.CONFLICT)
+            self._staff.send("POST", "/v1/categories", document=document).expect(
+                HTTPStatus.CREATED, HTTPStatus.CONFLICT
+            )
 
     def fill_shelves(self) -> None:
         """Have some pieces of all that the showroom lacks: what is not there cannot be bought."""
         skus = iter([variant["sku"] for product in showroom.products() for variant in product["variants"]])
         while asked := list(islice(skus, _MOST_ASKED)):
             query = urlencode({"sku": asked}, doseq=True)
-            found = self._send("GET", f"/v1/availability?{query}").expect(HTTPStatus.OK).body["items"]
+            found = self._staff.send("GET", f"/v1/availability?{query}").expect(HTTPStatus.OK).body["items"]
             lines = [{"sku": each["sku"], "quantity": _DELIVERY} for each in found if not each["available"]]
             if lines:
                 document = {"reference": "showroom", "lines": lines}
                 once = {"Idempotency-Key": secrets.token_hex(8)}
-                self._send("POST", "/v1/stock-intakes", document=document, headers=once).expect(HTTPStatus.CREATED)
+                self._staff.send("POST", "/v1/stock-intakes", document=document, headers=once).expect(
+                    HTTPStatus.CREATED
+                )
 
     def start(self, source: Source) -> str:
         """Begin an import; return its id."""
-        answer = self._send("POST", _IMPORTS, document={"name": source.name}).expect(HTTPStatus.CREATED)
+        answer = self._staff.send("POST", _IMPORTS, document={"name": source.name}).expect(HTTPStatus.CREATED)
         return str(answer.body["id"])
 
     def run(self, source: Source, import_id: str) -> dict[str, Any]:
@@ -113,7 +111,7 @@ class ProductImport:
         Raises:
             ImportCutShortError: The system is away for longer than a moment.
         """
-        known = self._send("GET", f"{_IMPORTS}/{import_id}").expect(HTTPStatus.OK).body
+        known = self._staff.send("GET", f"{_IMPORTS}/{import_id}").expect(HTTPStatus.OK).body
         after = int(known["lines"])
         lines = islice(source.lines, after, None)
         while True:
@@ -128,7 +126,7 @@ class ProductImport:
     def refused(self, import_id: str) -> list[str]:
         """Return why lines were refused, a sentence each, the first twenty."""
         path = f"{_IMPORTS}/{import_id}/lines?outcome=refused&limit={_MOST_SHOWN}"
-        items = self._send("GET", path).expect(HTTPStatus.OK).body["items"]
+        items = self._staff.send("GET", path).expect(HTTPStatus.OK).body["items"]
         return [f"line {each['line']} ({each['slug'] or '?'}): {each['detail']}" for each in items]
 
     def _send_piece(
@@ -139,29 +137,11 @@ class ProductImport:
         content = "\n".join([*header, *piece]).encode()
         path = f"{_IMPORTS}/{import_id}/lines?{query}"
         try:
-            answer = self._send("PUT", path, content=content, headers={"Content-Type": source.media_type})
+            answer = self._staff.send("PUT", path, content=content, headers={"Content-Type": source.media_type})
         except UnreachableError as error:
             raise ImportCutShortError(f"{error} `--resume {import_id}` goes on after line {after}.") from error
         document: dict[str, Any] = answer.expect(HTTPStatus.OK).body
         return document
-
-    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Answer:
-        """Send a request as staff, and again where that may help; all of them may be repeated."""
-        for attempt in range(_ATTEMPTS):
-            sent = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
-            try:
-                answer = self._api.send(method, path, headers=sent, **body)
-            except UnreachableError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                if answer.status == HTTPStatus.UNAUTHORIZED and attempt == 0:
-                    self._token = self._new_token()
-                    continue
-                if answer.status not in _PASSING:
-                    return answer
-            time.sleep(_PAUSE_SECONDS)
-        raise UnreachableError(f"{self._api.url} is away: it answers {answer.status}.")
 
 
 def _counted(known: dict[str, Any]) -> str:

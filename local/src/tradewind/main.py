@@ -267,11 +267,12 @@ def import_(
     from tradewind.accounts import access_token
     from tradewind.importing import ProductImport, Source
     from tradewind.session import Session
+    from tradewind.staff import StaffApi
 
     if (file is None) is not from_showroom:
         raise click.UsageError("Name a file, or say --demo.")
     session = Session.find(checkout, state_dir)
-    importing = ProductImport(session.api, lambda: access_token(session, admin=True), click.echo)
+    importing = ProductImport(StaffApi(session.api, lambda: access_token(session, admin=True)), click.echo)
     if file is None:
         importing.make_categories()
     source = Source.of_showroom() if file is None else Source.of_file(file)
@@ -331,10 +332,12 @@ def reconcile(
 
     from tradewind.books import compare, shown
     from tradewind.errors import TradewindError
+    from tradewind.staff import StaffApi
     from tradewind.target import Target
 
     try:
-        found = compare(Target.find(checkout, state_dir, base_url), as_of)
+        target = Target.find(checkout, state_dir, base_url)
+        found = compare(StaffApi(target.api, target.staff_token), as_of, _show_progress)
     except TradewindError as error:
         click.echo(f"{error}", err=True)
         sys.exit(2)
@@ -342,6 +345,12 @@ def reconcile(
         click.echo(line)
     if found["differences"]:
         sys.exit(1)
+
+
+def _show_progress(orders: int) -> None:
+    """Say how far a comparison is, to somebody who waits for it."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{orders} orders compared …\r", err=True, nl=False)
 
 
 def _state(checkout: Checkout, folder: Path | None) -> "State":

@@ -13,6 +13,7 @@ import click
 from tradewind.accounts import CLIENT_ID
 from tradewind.api import Answer, Api, UnexpectedAnswerError
 from tradewind.importing import ProductImport, Source
+from tradewind.staff import StaffApi
 from tradewind.target import Target
 
 SKU, COUPON = "STORY-MUG", "STORY10"
@@ -76,7 +77,8 @@ class ShoppingStory:
 
     def _open_shop(self) -> None:
         self._step("The shop has a mug, some of them in stock, and a coupon; staff sees to what is missing.")
-        imports = ProductImport(self._api, lambda: self._staff, lambda line: self._say(f"  {line.strip()}"))
+        staff = StaffApi(self._api, lambda: self._staff)
+        imports = ProductImport(staff, lambda line: self._say(f"  {line.strip()}"))
         source = Source("story", "application/jsonl", [json.dumps(PRODUCT)])
         if imports.run(source, imports.start(source))["refused"]:
             raise UnexpectedAnswerError("The story's product was refused: its SKU or its slug is somebody else's.")

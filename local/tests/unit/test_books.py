@@ -7,14 +7,21 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tradewind import target
+from tradewind import staff, target
 from tradewind.api import Answer, Api
 from tradewind.books import compare, shown
 from tradewind.checkout import Checkout
 from tradewind.main import cli
+from tradewind.staff import StaffApi
 from tradewind.target import NobodyOfTheStaffError, Target
 
-WELL: dict[str, Any] = {"as_of": "2026-01-31T12:00:00Z", "orders": 1, "left_out": 2, "differences": []}
+WELL: dict[str, Any] = {
+    "as_of": "2026-01-31T12:00:00Z",
+    "orders": 1,
+    "left_out": 2,
+    "differences": [],
+    "next_cursor": None,
+}
 ILL = {
     **WELL,
     "left_out": 0,
@@ -49,19 +56,22 @@ def test_each_difference_is_shown_below_its_order() -> None:
 
 
 class FakeApi:
-    """A system that answers every request alike."""
+    """A system that answers every request alike, or, where it has ``pages``, with one after the other."""
 
     url = "http://elsewhere"
 
     def __init__(self, status: int, body: Any) -> None:
         self.answer = Answer(status, {}, body)
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.pages: list[Answer] = []
 
     def send(
         self, method: str, path: str, *, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         self.asked.append((method, path, headers or form or {}))
-        return Answer(200, {}, {"access_token": "signed in"}) if form else self.answer
+        if form:
+            return Answer(200, {}, {"access_token": "signed in"})
+        return self.pages.pop(0) if self.pages else self.answer
 
 
 @pytest.fixture
@@ -92,23 +102,51 @@ def test_status_says_what_was_found(
     assert done.exit_code == expected, done.output
 
 
+def compared(api: FakeApi, as_of: str | None = None) -> tuple[dict[str, Any], list[int]]:
+    """Compare, and return what was said of how far it was, too."""
+    found = Target.find(Checkout.of_this_package(), None, api.url)
+    said: list[int] = []
+    return compare(StaffApi(found.api, found.staff_token), as_of, said.append), said
+
+
+def test_pages_are_one_comparison_of_one_instant(
+    elsewhere: Callable[[int, Any], FakeApi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staff, "_PAUSE_SECONDS", 0)
+    monkeypatch.setenv(target.TOKEN, "mine")
+    api = elsewhere(200, {**ILL, "orders": 3})
+    first = Answer(200, {}, {**WELL, "orders": 100, "next_cursor": "older"})
+    api.pages = [first, Answer(503, {}, {"detail": "payments is away"})]
+    found, said = compared(api, WELL["as_of"])
+    assert (found["orders"], found["left_out"], found["differences"]) == (103, 2, ILL["differences"])
+    assert said == [100]
+    assert [path for _, path, _ in api.asked][1:] == ["/v1/reconciliation?limit=100&cursor=older"] * 2
+
+
+def test_who_is_away_is_said(elsewhere: Callable[[int, Any], FakeApi], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staff, "_PAUSE_SECONDS", 0)
+    monkeypatch.setenv(target.TOKEN, "mine")
+    elsewhere(503, {"detail": "payments does not answer"})
+    done = CliRunner().invoke(cli, ["reconcile", "--base-url", "http://elsewhere/"], obj=Checkout.of_this_package())
+    assert (done.exit_code, done.output) == (2, "http://elsewhere is away: it answers 503: payments does not answer\n")
+
+
 def test_who_runs_another_system_is_in_the_environment(
     elsewhere: Callable[[int, Any], FakeApi], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = elsewhere(200, WELL)
-    found = Target.find(Checkout.of_this_package(), None, api.url)
     with pytest.raises(NobodyOfTheStaffError, match="set ADMIN_EMAIL and ADMIN_PASSWORD, or TRADEWIND_TOKEN"):
-        compare(found, None)
+        compared(api)
     monkeypatch.setenv(target.EMAIL, "boss@shop.example")
     monkeypatch.setenv(target.PASSWORD, "secret")
-    compare(found, "2026-01-31T12:00:00+01:00")
+    compared(api, "2026-01-31T12:00:00+01:00")
     assert api.asked[-1] == (
         "GET",
-        "/v1/reconciliation?as_of=2026-01-31T12%3A00%3A00%2B01%3A00",
+        "/v1/reconciliation?limit=100&as_of=2026-01-31T12%3A00%3A00%2B01%3A00",
         {"Authorization": "Bearer signed in"},
     )
     monkeypatch.setenv(target.TOKEN, "mine")
-    compare(found, None)
+    compared(api)
     assert api.asked[-1][2] == {"Authorization": "Bearer mine"}
 
 

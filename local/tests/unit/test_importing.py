@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tradewind import importing
+from tradewind import importing, staff
 from tradewind.api import Answer, UnreachableError
 from tradewind.importing import ImportCutShortError, ProductImport, Source
+from tradewind.staff import StaffApi
 
 
 class FakeApi:
@@ -33,11 +34,11 @@ class FakeApi:
 
 
 def importer(failures: list[int | None], monkeypatch: pytest.MonkeyPatch) -> tuple[FakeApi, ProductImport]:
-    monkeypatch.setattr(importing, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(staff, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(importing, "_PIECE", 2)
     api = FakeApi(failures)
     given: Any = api
-    return api, ProductImport(given, lambda: "token", lambda _: None)
+    return api, ProductImport(StaffApi(given, lambda: "token"), lambda _: None)
 
 
 def test_file_is_sent_piece_by_piece_each_below_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,8 @@ class Peers:
         self.stock: dict[str, int] = {}
         self.reservations: dict[str, Reservation] = {}
         self.payments: dict[str, Payment] = {}
+        self.elsewhere: list[str] = []
+        """What the provider has taken that is no order's: its authorisations."""
         self.calls: list[tuple[str, str]] = []
         self.down: set[str] = set()
         self.voids_refused = 0
@@ -221,26 +223,27 @@ class Peers:
 
     # The lists know no time: tests let things rest first. Pages have one item, so that every list has several.
 
-    def _page(self, request: Request, items: list[dict[str, Any]]) -> Response:
+    def _page(self, request: Request, listed: list[tuple[str, dict[str, Any]]]) -> Response:
+        """Answer with one of the items that are listed under the ids of the orders asked for."""
         assert request.query_params["as_of"]
+        first = request.query_params.get("order_from", "")
+        before = request.query_params.get("order_before", "~")
+        items = [item for order_id, item in listed if first <= order_id < before]
         place = int(request.query_params.get("cursor") or 0)
         following = str(place + 1) if place + 1 < len(items) else None
         return JSONResponse({"items": items[place : place + 1], "next_cursor": following})
 
     def _list_payments(self, request: Request, _: Any) -> Response:
-        return self._page(
-            request,
-            [
-                {
-                    "order_id": order_id,
-                    "state": each.state,
-                    "captured": {**each.amount, "amount": each.amount["amount"] if each.state == "captured" else 0},
-                    "refunded": {**each.amount, "amount": sum(each.refunds.values())},
-                }
-                for order_id, each in self.payments.items()
-                if each.amount
-            ],
-        )
+        def shown(order_id: str, each: Payment) -> dict[str, Any]:
+            return {
+                "order_id": order_id,
+                "state": each.state,
+                "captured": {**each.amount, "amount": each.amount["amount"] if each.state == "captured" else 0},
+                "refunded": {**each.amount, "amount": sum(each.refunds.values())},
+            }
+
+        listed = [(order_id, shown(order_id, each)) for order_id, each in self.payments.items() if each.amount]
+        return self._page(request, listed)
 
     def _list_operations(self, request: Request, _: Any) -> Response:
         done: list[tuple[str, str, str, dict[str, Any]]] = []
@@ -257,11 +260,12 @@ class Peers:
             done += [
                 (order_id, "refund", "approved", {**each.amount, "amount": refund}) for refund in each.refunds.values()
             ]
-        items = [
-            {"reference": f"{order_id}-{kind}", "kind": kind, "state": state, "amount": amount}
-            for order_id, kind, state, amount in done
+        done += [(till, "capture", "approved", {"amount": 7, "currency": "EUR"}) for till in self.elsewhere]
+        listed = [
+            (about, {"authorisation": f"{about}-authorise", "kind": kind, "state": state, "amount": amount})
+            for about, kind, state, amount in done
         ]
-        return self._page(request, items)
+        return self._page(request, listed)
 
     def _list_reservations(self, request: Request, _: Any) -> Response:
         if request.query_params["as_of"] < FORGOTTEN:
@@ -278,11 +282,11 @@ class Peers:
                 for sku, quantity in each.lines.items()
             ]
 
-        items = [
-            {"order_id": order_id, "state": each.state, "lines": lines(each)}
+        listed = [
+            (order_id, {"order_id": order_id, "state": each.state, "lines": lines(each)})
             for order_id, each in self.reservations.items()
         ]
-        return self._page(request, items)
+        return self._page(request, listed)
 
     def _reserve(self, request: Request, body: Any) -> Response:
         order_id = request.path_params["order_id"]

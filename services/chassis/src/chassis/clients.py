@@ -17,6 +17,7 @@ import random
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import httpx
 import stamina
@@ -108,7 +109,7 @@ class ServiceClient:
         *,
         json: Any = None,
         form: Mapping[str, str] | None = None,
-        params: Mapping[str, str | int | None] | None = None,
+        params: Mapping[str, str | int | UUID | None] | None = None,
         headers: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         repeatable: bool = False,

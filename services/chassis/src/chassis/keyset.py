@@ -1,11 +1,12 @@
-"""Statements that read one page of a list, by key: for ``pagination``, with SQLAlchemy Core."""
+"""Statements that read a part of a list, by key: a page for ``pagination``, or a stretch; with SQLAlchemy Core."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, and_, literal, true, tuple_
 
 from chassis.cursors import CursorValue
+from chassis.spans import Span
 
 S = TypeVar("S", bound=Select[Any])
 
@@ -20,6 +21,12 @@ def beyond(
     bound = [literal(value, column.type) for column, value in zip(columns, values, strict=True)]
     left, right = tuple_(*columns), tuple_(*bound)
     return left < right if descending else left > right
+
+
+def within(column: ColumnElement[Any], span: Span[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column's value lies in a stretch."""
+    first = true() if span.first is None else column >= span.first
+    return first if span.before is None else and_(first, column < span.before)
 
 
 def read_page(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 import orjson
@@ -19,7 +20,7 @@ class Question:
 
     method: str
     path: str
-    params: Mapping[str, str | int | None] | None
+    params: Mapping[str, str] | None
     headers: dict[str, str]
     content: bytes | None
     form: Mapping[str, str] | None
@@ -32,7 +33,7 @@ class Question:
         *,
         json: Any,
         form: Mapping[str, str] | None,
-        params: Mapping[str, str | int | None] | None,
+        params: Mapping[str, str | int | UUID | None] | None,
         headers: Mapping[str, str] | None,
         idempotency_key: str | None,
     ) -> "Question":
@@ -44,7 +45,7 @@ class Question:
             sent.setdefault("content-type", "application/json")
         if idempotency_key is not None:
             sent["idempotency-key"] = idempotency_key
-        query = {name: value for name, value in (params or {}).items() if value is not None}
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
         return cls(method, path, query or None, sent, None if json is None else orjson.dumps(json), form)
 
     def request(self, base_url: str, token: str | None, *, connect_seconds: float) -> httpx.Request:

@@ -25,9 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from chassis.cursors import CursorValue, decode
-from chassis.keyset import read_page
+from chassis.keyset import read_page, within
 from chassis.pagination import cut
 from chassis.settings import DatabaseSettings
+from chassis.spans import Span
 
 pytestmark = pytest.mark.anyio
 
@@ -137,3 +138,14 @@ async def test_page_is_read_from_the_index(connection: AsyncConnection) -> None:
 async def page(connection: AsyncConnection, *, after: tuple[datetime, UUID] | None) -> list[Row[Any]]:
     statement = read_page(select(THINGS), THINGS.c.made_at, THINGS.c.id, after=after, limit=7)
     return list((await connection.execute(statement)).all())
+
+
+async def test_stretch_has_its_first_key_and_not_the_one_after_it(connection: AsyncConnection) -> None:
+    async def names(span: Span[str]) -> list[str]:
+        return list((await connection.scalars(select(THINGS.c.name).where(within(THINGS.c.name, span)))).all())
+
+    every = sorted(await names(Span()))
+    first, before = every[10], every[40]
+    assert sorted(await names(Span(first=first))) == [each for each in every if each >= first]
+    assert sorted(await names(Span(before=before))) == [each for each in every if each < before]
+    assert sorted(await names(Span(first, before))) == [each for each in every if first <= each < before]

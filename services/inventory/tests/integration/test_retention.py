@@ -7,6 +7,7 @@ import pytest
 
 from chassis.database import Database
 from chassis.ids import uuid7
+from chassis.spans import Span
 from chassis.testing import FakeClock
 from inventory.data.directory import SqlStockDirectory
 from inventory.domain.reservations import HISTORY, State
@@ -33,7 +34,7 @@ async def test_only_steps_that_nobody_can_ask_about_are_forgotten(
 
     async def stood() -> list[State]:
         as_of = clock.now() - HISTORY
-        found = await SqlStockDirectory(database).find_reservations(as_of, after=None, limit=10)
+        found = await SqlStockDirectory(database).find_reservations(as_of, Span(), after=None, limit=10)
         return [each.state for each in found]
 
     clock.advance(days=399, hours=12)

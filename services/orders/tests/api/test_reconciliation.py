@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from chassis.app import Service
 from chassis.database import Database
+from chassis.ids import uuid7
 from orders.workers.sagas import SagaWorker
 from services.orders.tests.api.test_fulfilment import Desk
 from services.orders.tests.conftest import Shop
@@ -40,11 +41,27 @@ async def rest(service: Service) -> None:
         await connection.execute(text(sagas))
 
 
-async def compared(client: AsyncClient, headers: dict[str, str]) -> dict[str, Any]:
-    answer = await client.get("/v1/reconciliation", headers=headers)
-    assert answer.status_code == 200, answer.json()
-    found: dict[str, Any] = answer.json()
+async def pages(client: AsyncClient, headers: dict[str, str], *, limit: int) -> list[dict[str, Any]]:
+    """Return all pages of a comparison, which are as of one instant."""
+    path: str | None = f"/v1/reconciliation?limit={limit}"
+    found: list[dict[str, Any]] = []
+    while path:
+        answer = await client.get(path, headers=headers)
+        assert answer.status_code == 200, answer.json()
+        found.append(answer.json())
+        path = answer.links["next"]["url"] if answer.json()["next_cursor"] else None
+    assert len({page["as_of"] for page in found}) == 1
     return found
+
+
+async def compared(client: AsyncClient, headers: dict[str, str], *, limit: int = 20) -> dict[str, Any]:
+    """Return a comparison of everything."""
+    found = await pages(client, headers, limit=limit)
+    return {
+        "orders": sum(page["orders"] for page in found),
+        "left_out": sum(page["left_out"] for page in found),
+        "differences": [each for page in found for each in page["differences"]],
+    }
 
 
 @pytest.mark.parametrize("instant", ["2001-04-30T00:26:01Z", "0001-01-01T00:00:00Z"])
@@ -98,8 +115,35 @@ async def test_order_whose_saga_runs_is_left_out(
     assert (found["orders"], found["left_out"], found["differences"]) == (0, 1, [])
 
 
+async def test_comparison_goes_through_the_orders_page_by_page(
+    client: AsyncClient, service: Service, as_staff: dict[str, str], history: dict[str, str], placed: Placed
+) -> None:
+    await placed()
+    await rest(service)
+    found = await pages(client, as_staff, limit=2)
+    assert [(page["orders"], page["left_out"], page["differences"]) for page in found] == [
+        (1, 1, []),
+        (2, 0, []),
+        (2, 0, []),
+    ]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "WzFd"])
+async def test_cursor_of_another_list_is_refused(client: AsyncClient, as_staff: dict[str, str], cursor: str) -> None:
+    answer = await client.get("/v1/reconciliation", params={"cursor": cursor}, headers=as_staff)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed-cursor")
+
+
+async def test_what_the_provider_does_for_others_is_no_difference(
+    client: AsyncClient, as_staff: dict[str, str], peers: Peers
+) -> None:
+    peers.elsewhere = ["till-7"]
+    assert await compared(client, as_staff) == {"orders": 0, "left_out": 0, "differences": []}
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
 async def test_whatever_is_planted_is_found(
-    client: AsyncClient, service: Service, as_staff: dict[str, str], history: dict[str, str], peers: Peers
+    client: AsyncClient, service: Service, as_staff: dict[str, str], history: dict[str, str], peers: Peers, limit: int
 ) -> None:
     await rest(service)
     peers.payments[history["confirmed"]].times_captured = 2
@@ -107,10 +151,13 @@ async def test_whatever_is_planted_is_found(
     peers.payments[history["refused"]].state = "authorised"
     peers.reservations[history["declined"]].state = "held"
     peers.reservations[history["cancelled"]].returned.clear()
-    ghost, thief = str(uuid4()), str(uuid4())
+    ghost, thief = str(uuid4()), str(uuid7())
     peers.payments[ghost] = Payment({"amount": 7, "currency": "EUR"}, "tok", "captured", times_captured=1)
     peers.reservations[thief] = Reservation({"MUG": 1}, "committed")
-    found = {(each["order_id"], each["book"]): each for each in (await compared(client, as_staff))["differences"]}
+    found = {
+        (each["order_id"], each["book"]): each
+        for each in (await compared(client, as_staff, limit=limit))["differences"]
+    }
     assert set(found) == {
         (history["confirmed"], "provider"),
         (history["returned"], "ledger"),

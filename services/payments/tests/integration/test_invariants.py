@@ -21,6 +21,7 @@ from chassis.ids import uuid7
 from chassis.money import Money
 from chassis.outbox import Writer
 from chassis.settings import DatabaseSettings
+from chassis.spans import Span
 from chassis.testing import FakeClock
 from payments import events
 from payments.data.units import SqlUnits
@@ -119,7 +120,7 @@ class MoodyProvider:
         return self.done.get(reference)
 
     async def list(
-        self, *, as_of: datetime, cursor: str | None, limit: int
+        self, orders: Span[UUID], *, as_of: datetime, cursor: str | None, limit: int
     ) -> tuple[list[ProviderOperation], str | None]:
         raise NotImplementedError
 

@@ -150,18 +150,12 @@ async def test_entries_are_read_page_by_page(orders: Orders) -> None:
 
 async def test_payment_is_shown_as_it_was_at_an_instant(orders: Orders) -> None:
     async def then(as_of: datetime) -> list[tuple[str, int, int]]:
-        params = {"as_of": as_of.isoformat(), "limit": "100"}
-        found: list[tuple[str, int, int]] = []
-        while True:
-            page = (await orders.client.get("/v1/payments", params=params, headers=orders.headers)).json()
-            found += [
-                (each["state"], each["captured"]["amount"], each["refunded"]["amount"])
-                for each in page["items"]
-                if each["order_id"] == str(orders.order_id)
-            ]
-            if page["next_cursor"] is None:
-                return found
-            params["cursor"] = page["next_cursor"]
+        following = str(UUID(int=orders.order_id.int + 1))
+        only = {"order_from": str(orders.order_id), "order_before": following}
+        params = {"as_of": as_of.isoformat(), **only}
+        page = (await orders.client.get("/v1/payments", params=params, headers=orders.headers)).json()
+        assert {each["order_id"] for each in page["items"]} <= {str(orders.order_id)}
+        return [(each["state"], each["captured"]["amount"], each["refunded"]["amount"]) for each in page["items"]]
 
     begun = datetime.now(UTC)
     await orders.insist(orders.authorise)
@@ -181,16 +175,20 @@ async def test_provider_shows_its_own_books(orders: Orders, client: AsyncClient,
     await orders.insist(orders.capture)
 
     async def references(as_of: datetime) -> list[str]:
-        params = {"as_of": as_of.isoformat(), "limit": "50"}
+        following = str(UUID(int=orders.order_id.int + 1))
+        params = {"as_of": as_of.isoformat(), "order_from": str(orders.order_id), "order_before": following}
         found: list[str] = []
         while True:
             answer = await client.get("/v1/provider-operations", params=params, headers=as_staff)
             assert answer.status_code == 200, answer.text
             found += [each["reference"] for each in answer.json()["items"]]
             if answer.json()["next_cursor"] is None:
-                return [each for each in found if each.startswith(str(orders.order_id))]
+                return found
             params["cursor"] = answer.json()["next_cursor"]
 
+    other = {"order_before": str(orders.order_id), "limit": "100"}
+    lesser = (await client.get("/v1/provider-operations", params=other, headers=as_staff)).json()["items"]
+    assert all(each["authorisation"] < str(orders.order_id) for each in lesser)
     assert await references(before) == []
     assert await references(datetime.now(UTC)) == [f"{orders.order_id}-authorise", f"{orders.order_id}-capture"]
 

@@ -187,6 +187,17 @@ async def test_books_are_read_page_by_page_as_of_an_instant(client: AsyncClient)
     assert ([each["reference"] for each in last["items"]], last["next_cursor"]) == ([merchants[2].name], None)
 
 
+async def test_books_are_read_for_some_authorisations(client: AsyncClient) -> None:
+    merchants = sorted([Merchant(client) for _ in range(3)], key=lambda each: each.name)
+    for each in merchants:
+        await each.authorise()
+    await merchants[1].ask("captures")
+    between = {"authorisation_from": merchants[1].name, "authorisation_before": merchants[2].name}
+    found = (await client.get("/v1/operations", params=between)).json()["items"]
+    assert [each["kind"] for each in found] == ["authorisation", "capture"]
+    assert {each["authorisation"] for each in found} == {merchants[1].name}
+
+
 @pytest.mark.parametrize("key", ["Bearer another-key-for-tests", "Basic x", ""])
 async def test_key_is_needed(client: AsyncClient, key: str) -> None:
     headers = {"authorization": key}

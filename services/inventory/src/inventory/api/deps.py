@@ -1,11 +1,13 @@
 """What the routes are given: who asks, and what they can do."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from chassis.database import SessionDep
 from chassis.security import CurrentPrincipal, InsufficientScopeError, Principal, requires
+from chassis.spans import Span
 from inventory.domain.ports import StockDirectory, UnitOfWork
 from inventory.domain.services import ReservationService, StockService
 
@@ -23,6 +25,17 @@ async def reader(principal: CurrentPrincipal) -> Principal:
 
 
 Reading = Depends(reader)
+
+
+async def orders(
+    order_from: Annotated[UUID | None, Query(description="Of this order and those with greater ids.")] = None,
+    order_before: Annotated[UUID | None, Query(description="Of orders with lesser ids than this.")] = None,
+) -> Span[UUID]:
+    """Return which orders are asked for."""
+    return Span(order_from, order_before)
+
+
+OrdersDep = Annotated[Span[UUID], Depends(orders)]
 
 
 async def directory(request: Request) -> StockDirectory:

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from inventory.api.deps import Directory, Reading, ReservationServiceDep, Reserving
+from inventory.api.deps import Directory, OrdersDep, Reading, ReservationServiceDep, Reserving
 from inventory.api.fields import Instant
 from inventory.api.schemas import ReservationIn, ReservationOut, ReturnIn
 from inventory.domain.reservations import (
@@ -103,6 +103,7 @@ async def take_back(
 @router.get("", dependencies=[Reading], responses=responses(MalformedCursorError, HistoryForgottenError))
 async def list_reservations(
     as_of: Annotated[Instant, Query(description="Give a few seconds to what is under way.")],
+    orders: OrdersDep,
     paging: Paging,
     stock: Directory,
     request: Request,
@@ -111,7 +112,7 @@ async def list_reservations(
     """List reservations as they stood at an instant, by order; whatever has happened since makes no difference."""
     if as_of < request.app.state.service.clock.now() - HISTORY:
         raise HistoryForgottenError(f"It goes back {HISTORY.days} days.", days=HISTORY.days)
-    rows = await stock.find_reservations(as_of, after=paging.after(UUID), limit=paging.limit)
+    rows = await stock.find_reservations(as_of, orders, after=paging.after(UUID), limit=paging.limit)
     page, next_cursor = cut(rows, paging.limit, key=lambda row: (row.order_id,))
     link_next(request, response, next_cursor)
     return Page(items=[ReservationOut.model_validate(each) for each in page], next_cursor=next_cursor)

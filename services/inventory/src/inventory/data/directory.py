@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, func, select, true
 
 from chassis.database import Database
-from chassis.keyset import read_page
+from chassis.keyset import read_page, within
+from chassis.spans import Span
 from inventory.data.tables import (
     adjustments,
     intakes,
@@ -76,17 +77,18 @@ class SqlStockDirectory:
         return ReservationView(first.order_id, first.state, first.expires_at, first.changed_at, lines)
 
     async def find_reservations(
-        self, as_of: datetime, *, after: tuple[UUID] | None, limit: int
+        self, as_of: datetime, orders: Span[UUID], *, after: tuple[UUID] | None, limit: int
     ) -> Sequence[ReservationView]:
         """Return a page of reservations as they stood; see the port. Lines never change but in what has returned."""
-        stood = read_page(_stood, reservations.c.order_id, after=after, limit=limit)
+        wanted = _stood.where(within(reservations.c.order_id, orders))
+        stood = read_page(wanted, reservations.c.order_id, after=after, limit=limit)
         async with self._database.read() as connection:
             rows = (await connection.execute(stood, {"as_of": as_of})).all()
-            orders = [row.order_id for row in rows]
-            lines = (await connection.execute(_lines, {"orders": orders})).all()
-            returns = (await connection.execute(_returned, {"orders": orders, "as_of": as_of})).all()
+            found = [row.order_id for row in rows]
+            lines = (await connection.execute(_lines, {"orders": found})).all()
+            returns = (await connection.execute(_returned, {"orders": found, "as_of": as_of})).all()
         returned = Counter({(row.order_id, row.sku): int(row.quantity) for row in returns})
-        shown: dict[UUID, list[LineView]] = {order_id: [] for order_id in orders}
+        shown: dict[UUID, list[LineView]] = {order_id: [] for order_id in found}
         for line in lines:
             back = min(line.quantity, returned[line.order_id, line.sku])
             returned[line.order_id, line.sku] -= back

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from chassis.spans import Span
 from inventory.domain.reservations import Reservation
 from inventory.domain.stock import Adjustment, Intake, Level, Reason
 from inventory.domain.views import ReservationView, StockView
@@ -148,9 +149,9 @@ class StockDirectory(Protocol):
         ...
 
     async def find_reservations(
-        self, as_of: datetime, *, after: tuple[UUID] | None, limit: int
+        self, as_of: datetime, orders: Span[UUID], *, after: tuple[UUID] | None, limit: int
     ) -> Sequence[ReservationView]:
-        """Return a page of reservations as they stood at an instant, by order."""
+        """Return a page of these orders' reservations as they stood at an instant, by order."""
         ...
 
     async def find_intake(self, intake_id: UUID) -> Intake | None:

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from chassis.clients import ServiceClient, problem_of, unexpected
 from chassis.errors import InvalidError
 from chassis.money_schema import MoneyField
+from chassis.spans import Span
 from orders.domain.reconciliation import Account, Goods
 
 _LIMIT = 100
+_ID_CHARACTERS = 36
 
 
 class _Payment(BaseModel):
@@ -25,8 +27,8 @@ class _Payment(BaseModel):
 
 
 class _Operation(BaseModel):
-    reference: str
-    """The order's id and the step."""
+    authorisation: str
+    """Begins with the order's id, unless somebody else did it."""
     kind: str
     state: str
     amount: MoneyField
@@ -58,21 +60,24 @@ class HttpBooks:
         self._payments = payments
         self._inventory = inventory
 
-    async def ledger(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
-        """Return the money of every order; see the port."""
-        async for each in _pages(self._payments, "/v1/payments", as_of, _Payment):
+    async def ledger(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
+        """Return the money of each order; see the port."""
+        async for each in _pages(self._payments, "/v1/payments", orders, as_of, _Payment):
             held = each.state in ("authorised", "pending")
             yield each.order_id, Account(_minor(each.captured), _minor(each.refunded), held)
 
-    async def provider(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
+    async def provider(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
         """Return what each of the provider's operations comes to; see the port."""
-        async for each in _pages(self._payments, "/v1/provider-operations", as_of, _Operation):
+        async for each in _pages(self._payments, "/v1/provider-operations", orders, as_of, _Operation):
+            order_id = _order_of(each.authorisation)
+            if order_id is None:
+                continue
             captures = each.kind.startswith("capture")
             # A refused capture moves nothing, and ends the authorisation all the same.
             if each.state == "approved" or captures:
                 amount = each.amount.amount if each.state == "approved" else 0
                 yield (
-                    UUID(each.reference[:36]),
+                    order_id,
                     Account(
                         amount if captures else 0,
                         amount if each.kind.startswith("refund") else 0,
@@ -80,9 +85,9 @@ class HttpBooks:
                     ),
                 )
 
-    async def stock(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Goods]]:
-        """Return the stock of every order; see the port."""
-        async for each in _pages(self._inventory, "/v1/reservations", as_of, _Reservation):
+    async def stock(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Goods]]:
+        """Return the stock of each order; see the port."""
+        async for each in _pages(self._inventory, "/v1/reservations", orders, as_of, _Reservation):
             taken: Counter[str] = Counter()
             if each.state == "committed":
                 for line in each.lines:
@@ -90,10 +95,13 @@ class HttpBooks:
             yield each.order_id, Goods(dict(+taken), held=each.state in ("held", "pinned"))
 
 
-async def _pages(client: ServiceClient, path: str, as_of: datetime, kind: type[Item]) -> AsyncIterator[Item]:
+async def _pages(
+    client: ServiceClient, path: str, orders: Span[UUID], as_of: datetime, kind: type[Item]
+) -> AsyncIterator[Item]:
+    wanted = {"as_of": as_of.isoformat(), "order_from": orders.first, "order_before": orders.before, "limit": _LIMIT}
     cursor: str | None = None
     while True:
-        params: dict[str, str | int | None] = {"as_of": as_of.isoformat(), "limit": _LIMIT, "cursor": cursor}
+        params = {**wanted, "cursor": cursor}
         response = await client.request("GET", path, params=params)
         problem = problem_of(response)
         if problem is not None and problem.code == "history-forgotten":
@@ -110,6 +118,14 @@ async def _pages(client: ServiceClient, path: str, as_of: datetime, kind: type[I
             yield item
         if cursor is None:
             return
+
+
+def _order_of(authorisation: str) -> UUID | None:
+    """Return the order's id; None for what is no order's, for the account with the provider may have other uses."""
+    try:
+        return UUID(authorisation[:_ID_CHARACTERS])
+    except ValueError:
+        return None
 
 
 def _minor(money: MoneyField | None) -> int:

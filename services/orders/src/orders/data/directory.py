@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from chassis.database import Database
-from chassis.keyset import read_page
+from chassis.keyset import read_page, within
 from chassis.lookups import Lookup
+from chassis.spans import Span
 from orders.data.tables import carts, orders, sagas
 from orders.domain.orders import CLOSED
 from orders.domain.ports import After, OrderFilter, SagaState
@@ -71,12 +72,13 @@ class SqlSagaDirectory:
             rows = (await connection.execute(page)).all()
         return [SagaView._make(row) for row in rows]
 
-    async def busy_at(self, instant: datetime, *, margin: timedelta) -> set[UUID]:
+    async def busy_at(self, instant: datetime, orders: Span[UUID], *, margin: timedelta) -> set[UUID]:
         """Return the orders that a saga was at work on; see the port."""
         # The database calculates: its years go further than Python's.
         at = literal(instant, sagas.c.created_at.type)
         unfinished = or_(sagas.c.finished_at.is_(None), sagas.c.finished_at >= at - margin)
-        busy = select(sagas.c.order_id).where(sagas.c.created_at <= at + margin, unfinished)
+        those = within(sagas.c.order_id, orders)
+        busy = select(sagas.c.order_id).where(those, sagas.c.created_at <= at + margin, unfinished)
         async with self._database.read() as connection:
             return set((await connection.scalars(busy)).all())
 

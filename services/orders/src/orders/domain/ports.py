@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from chassis.money import Money
+from chassis.spans import Span
 from orders.domain.addresses import ShippingAddress
 from orders.domain.carts import Cart
 from orders.domain.coupons import Coupon
@@ -197,8 +198,8 @@ class SagaDirectory(Protocol):
         """Return a page of sagas, newest first."""
         ...
 
-    async def busy_at(self, instant: datetime, *, margin: timedelta) -> set[UUID]:
-        """Return the orders that a saga was at work on at an instant, or within ``margin`` of it."""
+    async def busy_at(self, instant: datetime, orders: Span[UUID], *, margin: timedelta) -> set[UUID]:
+        """Return those of the orders that a saga was at work on at an instant, or within ``margin`` of it."""
         ...
 
     async def open_ones(self) -> OpenSagas:

@@ -1,6 +1,9 @@
 """Comparing the books: what orders say, what payments and its provider hold, and what inventory has, at one instant.
 
 An order whose saga ran at that instant is left out: it is between two states, and that is nobody's mistake.
+
+It goes through the orders page by page, and asks every book for what it has between a page's first and last order. So
+it costs no more memory for a million orders than for a hundred, and what belongs to no order is found all the same.
 """
 
 from collections import Counter
@@ -10,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from chassis.spans import Span
 from orders.domain.orders import OrderStatus
 from orders.domain.ports import OrderDirectory, OrderFilter, SagaDirectory
 from orders.domain.returns import ReturnState
@@ -18,8 +22,6 @@ from orders.domain.views import OrderView
 
 MARGIN = timedelta(seconds=5)
 """How far clocks may differ, and how long a transaction may take: what ran within this of the instant is left out."""
-
-_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +61,36 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What was compared, and every difference. ``left_out`` counts the orders whose sagas ran."""
+    """What was compared, and every difference. ``left_out`` counts the orders whose sagas ran.
+
+    ``span`` is what was gone through; without a first order that is all.
+    """
 
     as_of: datetime
+    span: Span[UUID]
     orders: int
     left_out: int
     differences: list[Difference]
 
 
 class Books(Protocol):
-    """What the others have written down, as it stood at an instant.
+    """What the others have written down about some orders, as it stood at an instant.
 
     Raises:
         UnavailableError: From everything: whoever keeps the book is away.
         InvalidError: From everything: the book does not go back so far.
     """
 
-    def ledger(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
-        """Return the money of every order, as payments has it."""
+    def ledger(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
+        """Return the money of each order, as payments has it."""
         ...
 
-    def provider(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
+    def provider(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Account]]:
         """Return what each of the provider's operations adds to the money of its order."""
         ...
 
-    def stock(self, as_of: datetime) -> AsyncIterator[tuple[UUID, Goods]]:
-        """Return the stock of every order, as inventory has it."""
+    def stock(self, orders: Span[UUID], as_of: datetime) -> AsyncIterator[tuple[UUID, Goods]]:
+        """Return the stock of each order, as inventory has it."""
         ...
 
 
@@ -96,13 +102,24 @@ class Reconciler:
         self._sagas = sagas
         self._books = books
 
-    async def compare(self, as_of: datetime) -> Reconciliation:
-        """Return every difference as of ``as_of``, which is at least ``MARGIN`` ago."""
-        busy = await self._sagas.busy_at(as_of, margin=MARGIN)
-        money, goods = await self._expected(as_of)
-        ledger = {order_id: account async for order_id, account in self._books.ledger(as_of)}
-        stock = {order_id: held async for order_id, held in self._books.stock(as_of)}
-        provider = await self._provider(as_of)
+    async def compare(self, as_of: datetime, *, before: UUID | None, limit: int) -> Reconciliation:
+        """Return every difference as of ``as_of``, which is at least ``MARGIN`` ago, in a page of orders.
+
+        Args:
+            as_of: The instant.
+            before: The first order of the page before this one, which has newer ones; None for the newest orders.
+            limit: How many orders at most.
+        """
+        after = None if before is None else (before,)
+        rows = await self._orders.find_by(OrderFilter(placed_before=as_of), after=after, limit=limit)
+        span = Span(rows[limit - 1].id if len(rows) > limit else None, before)
+        entries = {order.id: expected(order, as_of) for order in rows[:limit]}
+        money = {order_id: account for order_id, (account, _) in entries.items()}
+        goods = {order_id: held for order_id, (_, held) in entries.items()}
+        busy = await self._sagas.busy_at(as_of, span, margin=MARGIN)
+        ledger = {order_id: account async for order_id, account in self._books.ledger(span, as_of)}
+        stock = {order_id: held async for order_id, held in self._books.stock(span, as_of)}
+        provider = await self._provider(span, as_of)
         known = (money.keys() | ledger.keys() | stock.keys() | provider.keys()) - busy
         differences = []
         for order_id in sorted(known):
@@ -117,23 +134,12 @@ class Reconciler:
                 for book, expected, found in pairs
                 if expected != found
             ]
-        return Reconciliation(as_of, len(known), len(busy), differences)
+        return Reconciliation(as_of, span, len(known), len(busy), differences)
 
-    async def _expected(self, as_of: datetime) -> tuple[dict[UUID, Account], dict[UUID, Goods]]:
-        money: dict[UUID, Account] = {}
-        goods: dict[UUID, Goods] = {}
-        after: tuple[UUID] | None = None
-        criteria = OrderFilter(placed_before=as_of)
-        while rows := await self._orders.find_by(criteria, after=after, limit=_PAGE):
-            for order in rows:
-                money[order.id], goods[order.id] = expected(order, as_of)
-            after = (rows[-1].id,)
-        return money, goods
-
-    async def _provider(self, as_of: datetime) -> dict[UUID, Account]:
+    async def _provider(self, span: Span[UUID], as_of: datetime) -> dict[UUID, Account]:
         """Add the provider's operations up: an authorisation is open until it is captured or given up."""
         found: dict[UUID, Account] = {}
-        async for order_id, added in self._books.provider(as_of):
+        async for order_id, added in self._books.provider(span, as_of):
             known = found.get(order_id, Account())
             found[order_id] = Account(
                 known.captured_minor + added.captured_minor, known.refunded_minor + added.refunded_minor, added.held

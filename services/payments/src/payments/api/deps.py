@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from chassis.errors import NotFoundError
 from chassis.security import CurrentPrincipal, InsufficientScopeError, requires
+from chassis.spans import Span
 from payments.domain.ports import PaymentDirectory, PaymentProvider
 from payments.domain.services import PaymentService
 from payments.domain.webhooks import WebhookVerifier
@@ -41,6 +43,17 @@ async def reader(principal: CurrentPrincipal) -> None:
 
 
 Reader = Depends(reader)
+
+
+async def orders(
+    order_from: Annotated[UUID | None, Query(description="Of this order and those with greater ids.")] = None,
+    order_before: Annotated[UUID | None, Query(description="Of orders with lesser ids than this.")] = None,
+) -> Span[UUID]:
+    """Return which orders are asked for."""
+    return Span(order_from, order_before)
+
+
+OrdersDep = Annotated[Span[UUID], Depends(orders)]
 
 
 async def genuine(provider: str, request: Request, parts: PartsDep) -> bytes:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from payments.api.deps import PartsDep, Reader
+from payments.api.deps import OrdersDep, PartsDep, Reader
 from payments.api.schemas import AccountOut, BalanceOut, EntryOut, ProviderOperationOut
 from payments.domain.ledger import Account
 from payments.domain.ports import ProviderSilentError
@@ -71,10 +71,10 @@ async def list_entries(
 
 @router.get("/provider-operations", responses=responses(MalformedCursorError, ProviderSilentError))
 async def list_provider_operations(
-    parts: PartsDep, paging: Paging, request: Request, response: Response, as_of: AsOf = None
+    parts: PartsDep, orders: OrdersDep, paging: Paging, request: Request, response: Response, as_of: AsOf = None
 ) -> Page[ProviderOperationOut]:
     """List the provider's own books, oldest first, to be compared with ours. The provider is asked for each page."""
     instant = as_of or request.app.state.service.clock.now()
-    lines, next_cursor = await parts.provider.list(as_of=instant, cursor=paging.cursor, limit=paging.limit)
+    lines, next_cursor = await parts.provider.list(orders, as_of=instant, cursor=paging.cursor, limit=paging.limit)
     link_next(request, response, next_cursor)
     return Page(items=[ProviderOperationOut.of(each) for each in lines], next_cursor=next_cursor)

@@ -12,7 +12,7 @@ from chassis.money import AmountTooLargeError
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
-from payments.api.deps import PartsDep, Reader, Taker
+from payments.api.deps import OrdersDep, PartsDep, Reader, Taker
 from payments.api.schemas import PaymentIn, PaymentOut, RefundIn, RefundOut
 from payments.domain.payments import (
     PaymentCapturedError,
@@ -131,6 +131,7 @@ async def read_payment(order_id: UUID, parts: PartsDep) -> PaymentOut:
 @router.get("", dependencies=[Reader], responses=responses(MalformedCursorError))
 async def list_payments(
     parts: PartsDep,
+    orders: OrdersDep,
     paging: Paging,
     request: Request,
     response: Response,
@@ -138,7 +139,7 @@ async def list_payments(
 ) -> Page[PaymentOut]:
     """List payments, the oldest order first."""
     instant: datetime | None = as_of
-    rows = await parts.directory.find_as_of(instant, after=paging.after(UUID), limit=paging.limit)
+    rows = await parts.directory.find_as_of(instant, orders, after=paging.after(UUID), limit=paging.limit)
     page, next_cursor = cut(rows, paging.limit, key=lambda row: (row.order_id,))
     link_next(request, response, next_cursor)
     return Page(items=[PaymentOut.of(each) for each in page], next_cursor=next_cursor)

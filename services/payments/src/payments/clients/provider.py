@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from httpx import Response, codes
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -14,6 +15,7 @@ from chassis.cursors import MalformedCursorError
 from chassis.errors import ServiceError
 from chassis.money import Money
 from chassis.money_schema import MoneyField
+from chassis.spans import Span
 from payments.domain.methods import Method
 from payments.domain.ports import ProviderOperation, ProviderSilentError
 from payments.domain.steps import Outcome, Verdict
@@ -92,10 +94,16 @@ class HttpPaymentProvider:
         return self._outcome(answer, reference, None)
 
     async def list(
-        self, *, as_of: datetime, cursor: str | None, limit: int
+        self, orders: Span[UUID], *, as_of: datetime, cursor: str | None, limit: int
     ) -> tuple[Sequence[ProviderOperation], str | None]:
-        """Return a page of its books; see the port."""
-        params = {"as_of": as_of.isoformat(), "cursor": cursor, "limit": limit}
+        """Return a page of its books; see the port. What an authorisation is called begins with the order's id."""
+        params = {
+            "as_of": as_of.isoformat(),
+            "authorisation_from": orders.first,
+            "authorisation_before": orders.before,
+            "cursor": cursor,
+            "limit": limit,
+        }
         answer = await self._ask("GET", "/v1/operations", params=params)
         if cursor is not None and answer.status_code == codes.BAD_REQUEST:
             raise MalformedCursorError

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select, true
 
 from chassis.database import Database
-from chassis.keyset import read_page
+from chassis.keyset import read_page, within
 from chassis.lookups import Lookup
+from chassis.spans import Span
 from payments.data.tables import journal_entries, journal_lines, payment_changes, payments, steps
 from payments.domain.ledger import Line
 from payments.domain.views import BalanceView, EntryView, PaymentView, PendingView
@@ -31,10 +32,11 @@ class SqlPaymentDirectory:
         return None if row is None else PaymentView._make(row)
 
     async def find_as_of(
-        self, as_of: datetime | None, *, after: tuple[UUID] | None, limit: int
+        self, as_of: datetime | None, orders: Span[UUID], *, after: tuple[UUID] | None, limit: int
     ) -> Sequence[PaymentView]:
         """Return a page of payments; see the port."""
         statement = _payments if as_of is None else _then(as_of)
+        statement = statement.where(within(payments.c.order_id, orders))
         page = read_page(statement, payments.c.order_id, after=after, limit=limit)
         async with self._database.read() as connection:
             return [PaymentView._make(row) for row in await connection.execute(page)]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chassis.errors import UnavailableError
 from chassis.money import Money
+from chassis.spans import Span
 from payments.domain.methods import Method
 from payments.domain.payments import Payment
 from payments.domain.steps import Outcome, Task
@@ -68,9 +69,9 @@ class PaymentProvider(Protocol):
         ...
 
     async def list(
-        self, *, as_of: datetime, cursor: str | None, limit: int
+        self, orders: Span[UUID], *, as_of: datetime, cursor: str | None, limit: int
     ) -> tuple[Sequence[ProviderOperation], str | None]:
-        """Return a page of its books as of an instant, and the next page's cursor.
+        """Return a page of its books about these orders as of an instant, and the next page's cursor.
 
         Raises:
             MalformedCursorError: The cursor is none of the provider's.
@@ -148,9 +149,9 @@ class PaymentDirectory(Protocol):
         ...
 
     async def find_as_of(
-        self, as_of: datetime | None, *, after: tuple[UUID] | None, limit: int
+        self, as_of: datetime | None, orders: Span[UUID], *, after: tuple[UUID] | None, limit: int
     ) -> Sequence[PaymentView]:
-        """Return a page of payments as each was at an instant, oldest order first; None: as they are."""
+        """Return a page of these orders' payments as each was at an instant, oldest order first; None: as they are."""
         ...
 
     async def find_entries(

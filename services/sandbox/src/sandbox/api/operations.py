@@ -10,8 +10,9 @@ from pydantic import AwareDatetime
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
+from chassis.spans import Span
 from sandbox.api.deps import Merchant, ProviderDep, ProviderKeyRefusedError
-from sandbox.api.schemas import AuthorisationIn, MovementIn, OperationOut, VoidIn
+from sandbox.api.schemas import AuthorisationIn, MovementIn, OperationOut, Reference, VoidIn
 from sandbox.domain.operations import (
     Instruction,
     Kind,
@@ -68,10 +69,13 @@ async def list_operations(
     request: Request,
     response: Response,
     as_of: Annotated[AwareDatetime | None, Query(description="As things were at this instant; now.")] = None,
+    authorisation_from: Annotated[Reference | None, Query(description="Those from this authorisation on.")] = None,
+    authorisation_before: Annotated[Reference | None, Query(description="Those before this authorisation.")] = None,
 ) -> Page[OperationOut]:
     """List what was settled at an instant or before, oldest first: the provider's own books."""
     now = as_of or request.app.state.service.clock.now()
-    rows = await provider.list(as_of=now, after=paging.after(datetime, str), limit=paging.limit)
+    wanted = Span(authorisation_from, authorisation_before)
+    rows = await provider.list(wanted, as_of=now, after=paging.after(datetime, str), limit=paging.limit)
     page, next_cursor = cut(rows, paging.limit, key=lambda row: (row.settled_at, row.instruction.reference))
     link_next(request, response, next_cursor)
     return Page(items=[OperationOut.of(each, now) for each in page], next_cursor=next_cursor)

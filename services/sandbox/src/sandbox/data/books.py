@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Database, lock_key
 from chassis.ids import uuid7
-from chassis.keyset import read_page
+from chassis.keyset import read_page, within
+from chassis.spans import Span
 from sandbox.data.tables import deliveries, knocks, operations
 from sandbox.domain.operations import Instruction, Kind, Operation, State
 from sandbox.domain.ports import Books, Delivery
@@ -106,9 +107,13 @@ class SqlBooks:
             gone += found.rowcount
         return gone
 
-    async def list(self, *, as_of: datetime, after: tuple[datetime, str] | None, limit: int) -> Sequence[Operation]:
+    async def list(
+        self, authorisations: Span[str], *, as_of: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Operation]:
         """Return a page; see the port."""
-        settled = select(operations).where(operations.c.settled_at <= as_of)
+        settled = select(operations).where(
+            operations.c.settled_at <= as_of, within(operations.c.authorisation, authorisations)
+        )
         page = read_page(settled, operations.c.settled_at, operations.c.reference, after=after, limit=limit)
         return [_operation(row) for row in await self._session.execute(page)]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from chassis.spans import Span
 from sandbox.domain.operations import Operation
 
 
@@ -63,8 +64,13 @@ class Books(Protocol):
         """Forget webhooks and knocks from before then; return how many."""
         ...
 
-    async def list(self, *, as_of: datetime, after: tuple[datetime, str] | None, limit: int) -> Sequence[Operation]:
-        """Return what was settled at ``as_of`` or before, oldest first, one more than ``limit`` if there is more."""
+    async def list(
+        self, authorisations: Span[str], *, as_of: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Operation]:
+        """Return what was settled at ``as_of`` or before of these authorisations, oldest first.
+
+        It is one more than ``limit`` if there is more.
+        """
         ...
 
 

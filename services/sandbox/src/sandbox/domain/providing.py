@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chassis.clock import Clock
+from chassis.spans import Span
 from sandbox.domain.behaviours import Behaviour
 from sandbox.domain.operations import (
     Authorisation,
@@ -103,7 +104,9 @@ class Provider:
             raise OperationNotFoundError(reference=reference)
         return found
 
-    async def list(self, *, as_of: datetime, after: tuple[datetime, str] | None, limit: int) -> Sequence[Operation]:
+    async def list(
+        self, authorisations: Span[str], *, as_of: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Operation]:
         """Return what was settled at an instant or before; see ``Books.list``."""
         async with self._units() as books:
-            return await books.list(as_of=as_of, after=after, limit=limit)
+            return await books.list(authorisations, as_of=as_of, after=after, limit=limit)
