@@ -88,6 +88,13 @@ async def test_premium_customer_pays_less(shop: Shop, peers: Peers, ada: UUID) -
     assert "pp_saved" not in answer.text
 
 
+async def test_digits_all_over_a_token_make_no_card_number(shop: Shop, peers: Peers) -> None:
+    token = "tok_4a1b1c1d1e1f1g1h1i1j1k1l1m1n1o1"
+    cart_id = await shop.cart(**{peers.sell("MUG"): 1})
+    answer = await shop.order(cart_id=cart_id, payment={"kind": "card", "token": token})
+    assert answer.status_code == 201, answer.text
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
+from chassis.card_numbers import holds_card_number
 from orders.domain.carts import MOST_OF_ONE
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -28,20 +29,11 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=MOST_OF_ONE)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE)]
 CartSecret = Annotated[str, StringConstraints(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
-_SHORTEST, _LONGEST = 12, 19
-
 
 def _no_card_number(token: str) -> str:
-    digits = [int(each) for each in token if each.isdigit()]
-    if _SHORTEST <= len(digits) <= _LONGEST and _luhn(digits):
+    if holds_card_number(token):
         raise ValueError("should be a provider's token; a card number is never accepted")
     return token
-
-
-def _luhn(digits: list[int]) -> bool:
-    """Tell whether the check digit of ISO/IEC 7812-1 is right."""
-    doubled = [digit if place % 2 == 0 else sum(divmod(digit * 2, 10)) for place, digit in enumerate(digits[::-1])]
-    return sum(doubled) % 10 == 0
 
 
 ProviderToken = Annotated[
