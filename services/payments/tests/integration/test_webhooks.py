@@ -92,6 +92,13 @@ async def is_authorised(orders: Orders) -> bool:
     return await orders.state() == "authorised"
 
 
+@pytest.mark.parametrize("reason", ["no-4111111111111111", "4111 1111 1111 1111", "sorry, no", "", "x" * 65, "\0"])
+async def test_reason_that_is_no_code_is_not_kept(client: AsyncClient, pending: Orders, reason: str) -> None:
+    assert (await send(client, said(pending.order_id, state="refused", code=reason))).status_code == 204
+    found = await pending.read()
+    assert (found["state"], found["decline_code"]) == ("declined", "unspecified")
+
+
 async def test_second_webhook_changes_nothing(client: AsyncClient, pending: Orders) -> None:
     await send(client, said(pending.order_id))
     before = await pending.read()

@@ -1,10 +1,12 @@
 """One thing that is asked of the provider, once for ever, however often it has to be asked."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from chassis.card_numbers import holds_card_number
 from chassis.ids import uuid7
 from chassis.money import Money
 from payments.domain.methods import Method
@@ -14,6 +16,7 @@ LEASE = timedelta(seconds=10)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 60.0
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class StepKind(StrEnum):
@@ -41,6 +44,16 @@ class Verdict(StrEnum):
     APPROVED = "approved"
     REFUSED = "refused"
     UNDECIDED = "undecided"
+
+
+def as_code(reason: str | None) -> str | None:
+    """Return why a provider refused, as it may be kept: a short name, or ``unspecified``.
+
+    Whatever is no name is text that somebody wrote, and can hold anything, a card's number too.
+    """
+    if reason is None or (_CODE.fullmatch(reason) and not holds_card_number(reason)):
+        return reason
+    return "unspecified"
 
 
 @dataclass(frozen=True, slots=True)
