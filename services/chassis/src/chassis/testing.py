@@ -34,6 +34,16 @@ from chassis.scratch import scratch
 from chassis.security import USERS
 from chassis.settings import BrokerSettings, DatabaseSettings, TokenSettings
 
+_SCHEMA = """
+    SELECT table_name, column_name || ' ' || data_type || ' ' || is_nullable || coalesce(column_default, '')
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 't'
+    UNION ALL
+    SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+
 
 def skip_without(tool: str, reason: str) -> NoReturn:
     """Skip a test that lacks ``tool``; fail it where the environment's ``REQUIRE`` names the tool."""
@@ -164,6 +174,15 @@ class Databases:
                 await connection.close()
 
         _run(execute())
+
+
+async def schema_of(settings: DatabaseSettings) -> set[tuple[str, str]]:
+    """Return every column, constraint and index, each with its table; without Alembic's own."""
+    connection = await asyncpg.connect(settings.url.get_secret_value().replace("+asyncpg", "", 1))
+    try:
+        return {(table, thing) for table, thing in await connection.fetch(_SCHEMA) if table != "alembic_version"}
+    finally:
+        await connection.close()
 
 
 def _run(coroutine: Any) -> None:
