@@ -86,6 +86,11 @@ def queries(document: Any) -> Iterator[str]:
             yield from queries(each)
 
 
+def alerts(rule: Any) -> list[Any]:
+    """Return the alerts of a ``PrometheusRule``."""
+    return [each for group in rule["spec"]["groups"] for each in group["rules"]]
+
+
 def test_dashboards_ask_for_what_there_is() -> None:
     found = dict(dashboards())
     assert found
@@ -100,6 +105,30 @@ def test_alerts_ask_for_what_there_is() -> None:
     for rendered, rule in rules:
         for query in queries(rule["spec"]):
             assert sorted(asked(query) - exported()) == [], rendered
+
+
+def test_runbooks_are_there() -> None:
+    for rendered in renders():
+        for rule in rendered.of("PrometheusRule"):
+            for each in alerts(rule):
+                runbook = each["annotations"].get("runbook")
+                assert runbook is None or (ROOT / runbook).is_file(), f"{rendered}: {each['alert']}"
+
+
+def test_workers_are_missed_apart_from_the_pods_that_answer() -> None:
+    """Their series are told apart by a label that the monitors give them."""
+    rendered = next(each for each in renders() if each.chart == "orders" and each.of("PodMonitor"))
+    given = {
+        relabeling["replacement"]
+        for monitor in rendered.of("ServiceMonitor", "PodMonitor")
+        for endpoint in monitor["spec"].get("endpoints", []) + monitor["spec"].get("podMetricsEndpoints", [])
+        for relabeling in endpoint["relabelings"]
+        if relabeling["targetLabel"] == "component"
+    }
+    (rule,) = rendered.of("PrometheusRule")
+    missed = [each["expr"] for each in alerts(rule) if each["alert"] in ("ServiceAway", "WorkersAway")]
+    assert given == {"api", "worker"}
+    assert [re.search(r'component="(\w+)"', query)[1] for query in missed] == ["api", "worker"]  # type: ignore[index]
 
 
 def test_dashboard_is_one_that_grafana_takes() -> None:

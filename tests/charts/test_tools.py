@@ -1,5 +1,6 @@
 """Opinions of others, where their programs are on PATH; with `REQUIRE=istioctl` its absence is a failure."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -88,6 +89,57 @@ def test_promtool_takes_every_rule(tmp_path: Path) -> None:
         path = tmp_path / f"{chart}.yaml"
         path.write_text(yaml.safe_dump(spec))
         run(tool, "check", "rules", str(path))
+
+
+MINUTES = 12
+
+
+def series(name: str, service: str, values: str, **labels: str) -> dict[str, str]:
+    """Return a series of a service, with one value a minute."""
+    given = {"namespace": NAMESPACE, "service": service, **labels}
+    chosen = ",".join(f"{key}={json.dumps(value)}" for key, value in given.items())
+    return {"series": f"{name}{{{chosen}}}", "values": values}
+
+
+def up(service: str, component: str, value: int) -> dict[str, str]:
+    """Return whether a pod is there."""
+    return series("up", service, f"{value}x{MINUTES}", component=component, endpoint="http-metrics")
+
+
+WELL = [up("orders", "api", 1), up("orders", "worker", 1)]
+
+
+@pytest.mark.parametrize(
+    ("service", "told", "alert"),
+    [
+        ("orders", WELL, None),
+        ("orders", [up("orders", "api", 0), up("orders", "worker", 1)], "ServiceAway"),
+        ("orders", [up("orders", "api", 1), up("orders", "worker", 0)], "WorkersAway"),
+        ("orders", [*WELL, series("tradewind_orders_sagas_stuck", "orders", f"1x{MINUTES}")], "OrdersStuck"),
+        ("orders", [*WELL, series("tradewind_orders_sagas_stuck", "orders", f"1x2 0x{MINUTES}")], None),
+        (
+            "payments",
+            [up("payments", "api", 1), series("tradewind_payments_step_oldest_age_seconds", "payments", "0+60x12")],
+            "ProviderOwesOutcomes",
+        ),
+    ],
+)
+def test_alert_is_raised_by_what_it_is_about(
+    tmp_path: Path, service: str, told: list[dict[str, str]], alert: str | None
+) -> None:
+    rules = dict(_rules())[service]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    names = [each["alert"] for group in rules["groups"] for each in group["rules"]]
+    assert alert is None or alert in names
+    expected = [
+        {"expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)', "eval_time": f"{MINUTES}m",
+         "exp_samples": [{"labels": "{}", "value": int(name == alert)}]}
+        for name in names
+    ]  # fmt: skip
+    test = {"interval": "1m", "input_series": told, "promql_expr_test": expected}
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(document))
+    run(program("promtool"), "test", "rules", str(tmp_path / "test.yaml"))
 
 
 def test_promtool_takes_the_configuration(tmp_path: Path) -> None:

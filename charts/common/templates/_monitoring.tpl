@@ -39,6 +39,8 @@ spec:
       # A metric's own label `job` names a job of ours.
       honorLabels: true
       interval: {{ .Values.monitoring.serviceMonitor.interval }}
+      relabelings:
+        - {action: replace, targetLabel: component, replacement: api}
 {{- range $worker := keys .Values.workers | sortAlpha }}
 {{- include "common.podmonitor" (list $ $worker "" "http-metrics" "/metrics") }}
 {{- end }}
@@ -72,12 +74,19 @@ spec:
       interval: {{ $.Values.monitoring.serviceMonitor.interval }}
       relabelings:
         - {action: replace, targetLabel: service, replacement: {{ include "common.fullname" $ }}}
+        - {action: replace, targetLabel: component, replacement: {{ index . 1 }}}
 {{- end }}
 
-{{/* Alerts that need no knowledge of what a service is for. They rest on its own metrics, never on a mesh's. */}}
+{{/* By which the series of a service are known: its namespace and its name, for within braces. */}}
+{{- define "common.series" -}}
+{{- printf "namespace=%q,service=%q" .Release.Namespace (include "common.fullname" .) }}
+{{- end }}
+
+{{/* Alerts that need no knowledge of what a service is for, and what its chart's own alerts.yaml, a template, adds.
+They rest on its own metrics, never on a mesh's. */}}
 {{- define "common.prometheusrule" -}}
 {{- $name := include "common.fullname" . }}
-{{- $of := printf "namespace=%q,service=%q" .Release.Namespace $name }}
+{{- $of := include "common.series" . }}
 ---
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
@@ -90,11 +99,19 @@ spec:
     - name: {{ $name }}
       rules:
         - alert: ServiceAway
-          expr: absent(up{ {{- $of -}} ,endpoint="http-metrics"} == 1)
+          expr: absent(up{ {{- $of -}} ,component="api",endpoint="http-metrics"} == 1)
           for: 5m
           labels: {severity: critical, service: {{ $name }}}
           annotations:
             summary: No pod of {{ $name }} answers.
+        {{- range $worker := keys .Values.workers | sortAlpha }}
+        - alert: WorkersAway
+          expr: absent(up{ {{- $of -}} ,component={{ quote $worker }},endpoint="http-metrics"} == 1)
+          for: 5m
+          labels: {severity: critical, service: {{ $name }}}
+          annotations:
+            summary: No pod of {{ (include "common.component" (list $ $worker) | fromJson).name }} answers, and what it does waits.
+        {{- end }}
         - alert: ServiceFails
           expr: >-
             sum(rate(http_server_request_duration_seconds_count{ {{- $of -}} ,status=~"5.."}[5m]))
@@ -123,6 +140,7 @@ spec:
           labels: {severity: warning, service: {{ $name }}}
           annotations:
             summary: {{ $name }} has given up an event; see its dead letters.
+            runbook: docs/runbooks/dead-letters.md
         {{- end }}
         {{- if .Values.valkey.enabled }}
         - alert: LimitsDoNotCount
@@ -131,6 +149,9 @@ spec:
           labels: {severity: warning, service: {{ $name }}}
           annotations:
             summary: Valkey does not answer {{ $name }}, which lets requests in uncounted.
+        {{- end }}
+        {{- with .Files.Get "alerts.yaml" }}
+        {{- tpl . $ | trim | nindent 8 }}
         {{- end }}
 {{- end }}
 
