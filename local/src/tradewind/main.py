@@ -1,7 +1,8 @@
 """The ``tradewind`` command: the whole system as processes on one machine."""
 
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -337,7 +338,9 @@ def reconcile(
 
     try:
         target = Target.find(checkout, state_dir, base_url)
-        found = compare(StaffApi(target.api, target.staff_token), as_of, _show_progress)
+        staff = StaffApi(target.api, target.staff_token)
+        with _progress() as show:
+            found = compare(staff, as_of, lambda orders: show(f"{orders} orders compared …"))
     except TradewindError as error:
         click.echo(f"{error}", err=True)
         sys.exit(2)
@@ -347,10 +350,18 @@ def reconcile(
         sys.exit(1)
 
 
-def _show_progress(orders: int) -> None:
-    """Say how far a comparison is, to somebody who waits for it."""
-    if sys.stderr.isatty():
-        click.echo(f"\r{orders} orders compared …\r", err=True, nl=False)
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show somebody who waits how far it is, in one line that is gone at the end."""
+
+    def show(line: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+    try:
+        yield show
+    finally:
+        show("")
 
 
 def _state(checkout: Checkout, folder: Path | None) -> "State":
