@@ -9,12 +9,15 @@ from uuid import uuid4
 
 from bench import serving
 from bench.load import Target, latencies
+from bench.processes import ROOT
 from bench.results import Row
 from bench.rounds import Effort, interleaved, say
 from bench.rows.read_by_id import CONNECTIONS, SCOPE, make_customer
 from bench.servers import servers
 from bench.serving import Server
 from bench.tokens import Issuer, issuing
+
+from chassis import manifest
 
 RATIO = 1.5
 ADDED_MILLISECONDS = 1
@@ -80,9 +83,11 @@ def _gateway(folder: Path, issuer: Issuer, service: Server) -> Iterator[Server]:
         for who in ("ACCOUNT", "ADDRESS")
         for what, value in (("RATE", "10000"), ("BURST", "1000000"))
     }
+    # It refuses to start without an address for each route; nobody asks for the others'.
+    routed = [path.parent.name for path in ROOT.glob("services/*/service.yaml") if manifest.read(path).routes]
     settings = {
-        "PEERS__CUSTOMERS": service.url,
-        "PEERS__AUTH": issuer.url,
+        **{manifest.address_setting(name): service.url for name in routed},
+        manifest.address_setting("auth"): issuer.url,
         "CLIENT__TOKEN_URL": f"{issuer.url}/v1/oauth/token",
         "CLIENT__SECRET": "not used: no API key is exchanged",
         **limits,
