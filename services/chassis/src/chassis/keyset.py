@@ -12,13 +12,19 @@ S = TypeVar("S", bound=Select[Any])
 
 
 def beyond(
-    columns: Sequence[ColumnElement[Any]], values: Sequence[CursorValue], *, descending: bool = False
+    columns: Sequence[ColumnElement[Any]],
+    values: Sequence[CursorValue | ColumnElement[Any]],
+    *,
+    descending: bool = False,
 ) -> ColumnElement[bool]:
     """Return the condition that a row comes after ``values`` in the order of ``columns``.
 
     One comparison of rows, ``(a, b) > (x, y)``, which PostgreSQL answers from an index on ``(a, b)``.
     """
-    bound = [literal(value, column.type) for column, value in zip(columns, values, strict=True)]
+    bound = [
+        value if isinstance(value, ColumnElement) else literal(value, column.type)
+        for column, value in zip(columns, values, strict=True)
+    ]
     left, right = tuple_(*columns), tuple_(*bound)
     return left < right if descending else left > right
 
@@ -32,7 +38,7 @@ def within(column: ColumnElement[Any], span: Span[Any]) -> ColumnElement[bool]:
 def read_page(
     statement: S,
     *columns: ColumnElement[Any],
-    after: Sequence[CursorValue] | None,
+    after: Sequence[CursorValue | ColumnElement[Any]] | None,
     limit: int,
     descending: bool = False,
 ) -> S:
@@ -41,7 +47,8 @@ def read_page(
     Args:
         statement: With its filters; without order and limit.
         columns: The sort key: not null, together unique, in one direction, and indexed in this order.
-        after: The key of the last row before the page (``PageParams.after``), None for the first page.
+        after: The key of the last row before the page (``PageParams.after``), or what it is bound to; None for the
+            first page.
         limit: The page's; ``cut`` takes the row too many off again.
         descending: From the greatest down.
     """

@@ -66,6 +66,37 @@ async def test_row_is_what_core_reads(database: Database) -> None:
     assert isinstance(row[2], Colour)
 
 
+async def test_rows_are_all_there_are_and_constants_need_no_value(database: Database) -> None:
+    async with database.transaction() as session:
+        for number in range(3):
+            await session.execute(things.insert().values(id=uuid4(), colour=Colour.RED, details={}, number=number))
+        await session.execute(things.insert().values(id=uuid4(), colour=Colour.BLUE, details={}, number=3))
+    red = Lookup(
+        select(things.c.number, things.c.details)
+        .where(things.c.colour == Colour.RED, things.c.number >= bindparam("least", type_=Integer))
+        .order_by(things.c.number)
+        .limit(2)
+    )
+    async with database.read() as connection:
+        assert await red.rows(connection, {"least": 1, "not": "asked for"}) == [(1, {}), (2, {})]
+        assert await red.rows(connection, {"least": 0}) == [(0, {}), (1, {})]
+        assert await red.rows(connection, {"least": 9}) == []
+
+
+async def test_connection_of_rows_that_nobody_waits_for_any_more_is_not_used_again(database: Database) -> None:
+    async def sleep() -> None:
+        async with database.read() as connection:
+            await slowly.rows(connection, {"seconds": 5})
+
+    waiting = asyncio.create_task(sleep())
+    await asyncio.sleep(0.2)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(2), database.read() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+
+
 async def test_no_row_is_none(database: Database) -> None:
     assert await by_id.row(database, id=uuid4()) is None
 
