@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from chassis.csv_rows import ends_row
 from tradewind import showroom
 from tradewind.api import UnreachableError
 from tradewind.errors import TradewindError
@@ -17,6 +18,9 @@ from tradewind.staff import StaffApi
 
 _IMPORTS = "/v1/product-imports"
 _PIECE = 1000
+_PIECE_CHARACTERS = 2_000_000
+"""However long lines are, the catalogue takes at most 16 MiB at a time."""
+
 _MOST_SHOWN = 20
 _MOST_ASKED = 100
 _DELIVERY = 20
@@ -56,14 +60,28 @@ def _lines(path: Path, *, quoted: bool) -> Iterator[str]:
     whole = ""
     with path.open(encoding="utf-8-sig", newline="") as file:
         for line in file:
+            within = bool(whole)
             whole += line
-            if quoted and whole.count('"') % 2:
+            if quoted and not ends_row(line.rstrip("\r\n").encode(), within=within):
                 continue
             if whole.strip():
                 yield whole.rstrip("\r\n")
             whole = ""
     if whole.strip():
         yield whole
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield what is sent together, the last of it too where that is nothing."""
+    piece: list[str] = []
+    characters = 0
+    for line in lines:
+        if piece and (len(piece) == _PIECE or characters + len(line) > _PIECE_CHARACTERS):
+            yield piece
+            piece, characters = [], 0
+        piece.append(line)
+        characters += len(line)
+    yield piece
 
 
 class ProductImport:
@@ -111,17 +129,16 @@ class ProductImport:
         Raises:
             ImportCutShortError: The system is away for longer than a moment.
         """
-        known = self._staff.send("GET", f"{_IMPORTS}/{import_id}").expect(HTTPStatus.OK).body
+        known: dict[str, Any] = self._staff.send("GET", f"{_IMPORTS}/{import_id}").expect(HTTPStatus.OK).body
         after = int(known["lines"])
-        lines = islice(source.lines, after, None)
-        while True:
-            piece = list(islice(lines, _PIECE))
-            last = len(piece) < _PIECE
-            known = self._send_piece(source, import_id, after, piece, last=last)
+        pieces = _pieces(islice(source.lines, after, None))
+        following: list[str] | None = next(pieces)
+        while following is not None:
+            piece, following = following, next(pieces, None)
+            known = self._send_piece(source, import_id, after, piece, last=following is None)
             after += len(piece)
             self._say(f"  {after:>7} lines: {_counted(known)}")
-            if last:
-                return known
+        return known
 
     def refused(self, import_id: str) -> list[str]:
         """Return why lines were refused, a sentence each, the first twenty."""

@@ -43,13 +43,27 @@ def importer(failures: list[int | None], monkeypatch: pytest.MonkeyPatch) -> tup
 
 def test_file_is_sent_piece_by_piece_each_below_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "shop.csv"
-    path.write_text('\ufeffslug,name\r\na,"A\nB"\r\n\r\nb,B\r\nc,C')
+    path.write_text('\ufeffslug,name\r\na,"A\nB"\r\n\r\nb,19" B\r\nc,C')
     api, imports = importer([], monkeypatch)
     known = imports.run(Source.of_file(path), "i")
     assert known["lines"] == 3 + 1  # The one with a line break, as this catalogue counts.
     assert api.sent == [
-        ("after=0&last=false", ["slug,name", 'a,"A', 'B"', "b,B"]),
+        ("after=0&last=false", ["slug,name", 'a,"A', 'B"', 'b,19" B']),
         ("after=2&last=true", ["slug,name", "c,C"]),
+    ]
+
+
+def test_long_lines_are_sent_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, imports = importer([], monkeypatch)
+    monkeypatch.setattr(importing, "_PIECE", 10)
+    monkeypatch.setattr(importing, "_PIECE_CHARACTERS", 20)
+    lines = ["x" * 8, "y" * 8, "z" * 8, "w" * 50, "v"]
+    imports.run(Source("shop", "application/jsonl", lines), "i")
+    assert api.sent == [
+        ("after=0&last=false", lines[:2]),
+        ("after=2&last=false", lines[2:3]),
+        ("after=3&last=false", lines[3:4]),
+        ("after=4&last=true", lines[4:]),
     ]
 
 

@@ -165,6 +165,43 @@ async def test_lines_of_an_import_that_never_was_are_refused(client: AsyncClient
     assert (await client.get(f"{path}/lines", headers=as_staff)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "{name}-2,a\rb,,",
+        "{name}-2,Thing,{name}," + "9" * 5000,
+        "{name}-2,Thing,{name}," + "9" * 20,
+        "{name}-2,Thing," + "x" * 140_000 + ",1",
+    ],
+)
+async def test_odd_row_keeps_no_other_out(client: AsyncClient, as_staff: Headers, name: str, odd: str) -> None:
+    rows = ["slug,name,sku,price.EUR", f'{name}-1,19" monitor,,', odd.format(name=name), f'{name}-3,"Third, last",,']
+    report = await bring_in(client, as_staff, "\n".join(rows), CSV)
+    refused = [each["line"] for each in report["report"] if each["outcome"] == "refused"]
+    assert (counts(report), refused) == ((2, 0, 0, 1), [2])
+
+
+async def test_names_that_nobody_can_print_are_refused_legibly(
+    client: AsyncClient, as_staff: Headers, name: str
+) -> None:
+    odd = json.dumps({"slug": f"{name}-2", "a\0b": 1})
+    report = await bring_in(client, as_staff, "\n".join([line(name, 1), odd, line(name, 3)]))
+    assert counts(report) == (2, 0, 0, 1)
+    assert report["report"][1]["detail"].startswith("a?b: ")
+
+
+async def test_line_that_is_too_long_ends_a_request_after_those_before(
+    client: AsyncClient, as_staff: Headers, name: str
+) -> None:
+    path = await start(client, as_staff)
+    body = "\n".join([line(name, 1), "x" * 300_000, line(name, 3)])
+    headers = {**as_staff, "content-type": JSONL}
+    for _ in range(2):
+        answer = await client.put(f"{path}/lines", content=body, headers=headers)
+        assert (answer.status_code, "Line 2 has more than" in answer.json()["detail"]) == (422, True)
+        assert counts((await client.get(path, headers=as_staff)).json()) == (1, 0, 0, 0)
+
+
 @pytest.mark.parametrize(("kind", "format_"), [(JSONL, "jsonl"), (CSV, "csv")])
 async def test_what_was_exported_changes_nothing_when_it_comes_back(
     client: AsyncClient, as_staff: Headers, published: Json, kind: str, format_: str

@@ -27,6 +27,7 @@ from catalog.api.schemas import PriceIn, ProductPatch, VariantFields
 from catalog.domain.imports import GivenPrice, GivenVariant, Line, LineRefusedError, Record
 from catalog.domain.prices import MAX_PRICES
 from catalog.domain.products import MAX_VARIANTS, Status
+from chassis.csv_rows import ends_row
 
 PIECE = 500
 """Lines that are imported together."""
@@ -34,9 +35,14 @@ PIECE = 500
 MOST_BYTES = 262_144
 """Of one line."""
 
+_MOST_DIGITS = 18
 _LISTS = {"categories", "images"}
 _OWN = {"slug", "name", "description", "status"}
 _VARIANTS = {"sku": "sku", "variant": "name", "weight_grams": "weight_grams", "tax_class": "tax_class"}
+
+
+class LineTooLongError(Exception):
+    """A line does not end where it should have long since."""
 
 
 class VariantLine(VariantFields):
@@ -71,33 +77,27 @@ async def records(chunks: AsyncIterator[bytes], *, quoted: bool) -> AsyncIterato
     """Cut a body into its lines; where it is ``quoted``, as CSV is, a line break between quotes belongs to the line.
 
     Yields:
-        Each line that is not blank; None in the place of one that is too long or not UTF-8.
+        Each line that is not blank; None in the place of one that is not UTF-8.
+
+    Raises:
+        LineTooLongError: Where the next line should come, which may have no end.
     """
-    pending = b""
+    pending, begun = b"", b""
     async for chunk in chunks:
-        *whole, pending = _whole(pending + chunk) if quoted else (pending + chunk).split(b"\n")
-        for line in whole:
+        *parts, pending = (pending + chunk).split(b"\n")
+        for part in parts:
+            if quoted and not ends_row(part, within=bool(begun)):
+                begun += part + b"\n"
+                continue
+            line, begun = begun + part, b""
+            if len(line) > MOST_BYTES:
+                raise LineTooLongError
             if line.strip():
                 yield _text(line)
-        if len(pending) > MOST_BYTES:
-            raise LineRefusedError(f"A line has at most {MOST_BYTES} bytes.")
-    if pending.strip():
-        yield _text(pending)
-
-
-def _whole(data: bytes) -> list[bytes]:
-    """Split at line breaks outside of quotes; the last element is what is left over."""
-    parts = data.split(b"\n")
-    lines: list[bytes] = []
-    open_line: list[bytes] = []
-    quotes = 0
-    for part in parts[:-1]:
-        open_line.append(part)
-        quotes += part.count(b'"')
-        if quotes % 2 == 0:
-            lines.append(b"\n".join(open_line))
-            open_line, quotes = [], 0
-    return [*lines, b"\n".join([*open_line, parts[-1]])]
+        if len(begun) + len(pending) > MOST_BYTES:
+            raise LineTooLongError
+    if (begun + pending).strip():
+        yield _text(begun + pending)
 
 
 def _text(line: bytes) -> str | None:
@@ -111,22 +111,28 @@ async def pieces(body: AsyncIterator[bytes], *, is_csv: bool, after: int) -> Asy
     """Read a body's lines, numbered from ``after`` on, some at a time.
 
     Raises:
-        LineRefusedError: Nothing can be made of the body: a CSV header with an unknown column, or a line without end.
+        LineRefusedError: Nothing can be made of the body from here on: a CSV header with an unknown column, or a line
+            that is too long. What comes before it was returned.
     """
     found: list[Line] = []
     read: Callable[[str], Record] | None = None if is_csv else from_json
-    number = after
-    async for text in records(body, quoted=is_csv):
-        if read is None:
-            read = csv_reader(text or "")
-            continue
-        number += 1
-        found.append(_line(number, text, read))
-        if len(found) == PIECE:
-            yield found
-            found = []
+    number, too_long = after, False
+    try:
+        async for text in records(body, quoted=is_csv):
+            if read is None:
+                read = csv_reader(text or "")
+                continue
+            number += 1
+            found.append(_line(number, text, read))
+            if len(found) == PIECE:
+                yield found
+                found = []
+    except LineTooLongError:
+        too_long = True
     if found:
         yield found
+    if too_long:
+        raise LineRefusedError(f"Line {number + 1} has more than {MOST_BYTES} bytes, or a quote that never ends.")
 
 
 def _line(number: int, text: str | None, read: Callable[[str], Record]) -> Line:
@@ -141,8 +147,10 @@ def _line(number: int, text: str | None, read: Callable[[str], Record]) -> Line:
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong where; the names are the sender's, and may be anything."""
     for each in error.errors(include_url=False, include_context=False, include_input=False):
-        yield f"{'.'.join(str(step) for step in each['loc'])}: {each['msg']}"
+        place = ".".join(str(step) for step in each["loc"])
+        yield f"{''.join(c if c.isprintable() else '?' for c in place)}: {each['msg']}"
 
 
 def from_json(text: str) -> Record:
@@ -160,7 +168,7 @@ def csv_reader(header: str) -> Callable[[str], Record]:
     Raises:
         LineRefusedError: A column is not one of ours, or there is none for the slug.
     """
-    columns = [name.strip() for name in next(csv.reader([header.lstrip("\ufeff")]), [])]
+    columns = [name.strip() for name in _cells(header.lstrip("\ufeff"))]
     unknown = [name for name in columns if not _is_known(name)]
     if unknown or "slug" not in columns or len(set(columns)) < len(columns):
         raise LineRefusedError(
@@ -168,13 +176,20 @@ def csv_reader(header: str) -> Callable[[str], Record]:
         )
 
     def read(text: str) -> Record:
-        cells = next(csv.reader([text]), [])
+        cells = _cells(text)
         if len(cells) != len(columns):
             raise LineRefusedError(f"It has {len(cells)} cells, and the header {len(columns)}.")
         row = {name: cell.strip() for name, cell in zip(columns, cells, strict=True) if cell.strip()}
         return ProductLine.model_validate(_document(row)).given()
 
     return read
+
+
+def _cells(row: str) -> list[str]:
+    try:
+        return next(csv.reader([row]), [])
+    except csv.Error as error:
+        raise LineRefusedError(f"It is no row of CSV: {error}.") from error
 
 
 def _is_known(name: str) -> bool:
@@ -201,7 +216,8 @@ def _document(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _money(currency: str, cell: str) -> dict[str, Any]:
-    return {"amount": int(cell) if cell.isascii() and cell.isdigit() else cell, "currency": currency}
+    whole = cell.isascii() and cell.isdigit() and len(cell) <= _MOST_DIGITS
+    return {"amount": int(cell) if whole else cell, "currency": currency}
 
 
 def _prefixed(row: dict[str, str], prefix: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Bringing many products in: some lines at a time, each such piece whole or not at all."""
+"""Bringing many products in: some lines at a time, in pieces that are imported whole or not at all."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -7,7 +7,7 @@ from uuid import UUID
 from catalog.domain.imports import Import, ImportFinishedError, Line, Record, Report, Stock, bring_in
 from catalog.domain.ports import UnitOfWork
 from chassis.clock import Clock
-from chassis.errors import ConflictError, InvalidError
+from chassis.errors import ConflictError, InvalidError, ServiceError
 
 Units = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 """Opens a unit of work that commits when it ends."""
@@ -62,9 +62,13 @@ class ImportService:
             return await self._together(import_id, piece)
         except ImportFinishedError:
             raise
-        except (ConflictError, InvalidError):
-            # A line breaks a rule; which one is seen by trying each alone, and the others are imported all the same.
-            return await self._one_by_one(import_id, piece)
+        except (ConflictError, InvalidError) as error:
+            # A line breaks a rule; halving finds which one, and the others are imported all the same.
+            if len(piece) == 1:
+                return await self._refuse(import_id, piece[0], error)
+            half = len(piece) // 2
+            await self.bring_in(import_id, piece[:half])
+            return await self.bring_in(import_id, piece[half:])
 
     async def finish(self, import_id: UUID) -> Import:
         """Say that there are no more lines."""
@@ -81,24 +85,12 @@ class ImportService:
                 await self._keep(uow, found, await self._apply(uow, left))
         return found
 
-    async def _one_by_one(self, import_id: UUID, piece: Sequence[Line]) -> Import:
-        """Import each line in a unit of work of its own, and keep the report last.
-
-        Whoever is cut short before that imports the lines again, which is reported as no change then.
-        """
-        reports = [await self._alone(line) for line in (await self.get(import_id)).left(piece)]
+    async def _refuse(self, import_id: UUID, line: Line, error: ServiceError) -> Import:
         async with self._units() as uow:
             found = await uow.imports.get(import_id)
-            await self._keep(uow, found, [report for report in reports if report.line > found.lines])
+            if found.left([line]):
+                await self._keep(uow, found, [Report.refused(line, error)])
         return found
-
-    async def _alone(self, line: Line) -> Report:
-        try:
-            async with self._units() as uow:
-                [report] = await self._apply(uow, [line])
-        except (ConflictError, InvalidError) as error:
-            return Report.refused(line, error)
-        return report
 
     async def _keep(self, uow: UnitOfWork, found: Import, reports: Sequence[Report]) -> None:
         if reports:
