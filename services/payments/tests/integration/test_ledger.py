@@ -193,6 +193,13 @@ async def test_provider_shows_its_own_books(orders: Orders, client: AsyncClient,
     assert await references(datetime.now(UTC)) == [f"{orders.order_id}-authorise", f"{orders.order_id}-capture"]
 
 
+@pytest.mark.parametrize("path", ["/v1/payments", "/v1/ledger/balances", "/v1/provider-operations"])
+async def test_instant_beyond_the_calendar_is_refused(client: AsyncClient, as_staff: dict[str, str], path: str) -> None:
+    for instant in ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"):
+        answer = await client.get(path, params={"as_of": instant}, headers=as_staff)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 async def test_cursor_that_is_none_of_the_providers_is_refused(client: AsyncClient, as_staff: dict[str, str]) -> None:
     answer = await client.get("/v1/provider-operations", params={"cursor": "nonsense"}, headers=as_staff)
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (400, "malformed-cursor")

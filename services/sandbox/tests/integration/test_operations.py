@@ -205,6 +205,11 @@ async def test_key_is_needed(client: AsyncClient, key: str) -> None:
     assert (await client.get("/v1/operations")).status_code == 200
 
 
+async def test_instant_beyond_the_calendar_is_refused(client: AsyncClient) -> None:
+    answer = await client.get("/v1/operations", params={"as_of": "0001-01-01T00:00:00+01:00"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 async def test_unknown_operation_is_not_found(client: AsyncClient) -> None:
     assert (await client.get("/v1/operations/nothing")).json()["code"] == "operation-not-found"
 

@@ -1,10 +1,9 @@
 """The kinds of values that requests carry. Text is stripped, bounded, and free of control characters."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No control characters; PostgreSQL could not even store the first of them."""
@@ -48,14 +47,3 @@ Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=30)
 
 ImageUrl = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=1000)]
 """An absolute address; images are kept elsewhere."""
-
-
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("should be between the years 1 and 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""RFC 3339 with its offset."""

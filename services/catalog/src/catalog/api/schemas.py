@@ -13,7 +13,6 @@ from catalog.api.fields import (
     AttributeValue,
     Grams,
     ImageUrl,
-    Instant,
     Line,
     Prose,
     Sku,
@@ -27,6 +26,7 @@ from catalog.domain.products import MAX_VARIANTS, Details, Status, merged
 from catalog.domain.quotes import Reason
 from catalog.domain.variants import Spec, TaxClass
 from catalog.domain.views import CategoryTree, ProductView, VariantView
+from chassis.instants import Instant
 from chassis.money_schema import MoneyField
 from chassis.pagination import Page
 

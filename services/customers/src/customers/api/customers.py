@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 
 from chassis.conditional import VERSIONED, Unchanged, tag, unless_known
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Page, Paging
 from chassis.problems import responses
 from chassis.routing import Router
 from customers.api.deps import CustomerServiceDep, Directory, Staff
-from customers.api.fields import EmailPrefix, Instant
+from customers.api.fields import EmailPrefix
 from customers.api.pages import page_of
 from customers.api.schemas import CustomerOut, TierIn
 from customers.domain.customers import CustomerNotFoundError

@@ -1,9 +1,8 @@
 """The kinds of values that requests carry. Text is stripped, bounded, and could be printed on a label."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from customers.domain.countries import COUNTRIES
 
@@ -48,14 +47,3 @@ def _assigned(code: str) -> str:
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$"), AfterValidator(_assigned)]
 """ISO 3166-1 alpha-2."""
-
-
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("should be between the years 1 and 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""RFC 3339 with its offset."""

@@ -1,10 +1,9 @@
 """The kinds of values that requests carry. Text is stripped, bounded, and could be printed on a label."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No control characters; PostgreSQL could not even store the first of them."""
@@ -24,17 +23,6 @@ Received = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 Change = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 """Of one adjustment."""
-
-
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("should be between the years 1 and 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""RFC 3339 with its offset."""
 
 
 class OfSku(Protocol):

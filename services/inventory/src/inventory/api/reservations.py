@@ -9,11 +9,11 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from prometheus_client import Counter
 
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
 from inventory.api.deps import Directory, OrdersDep, Reading, ReservationServiceDep, Reserving
-from inventory.api.fields import Instant
 from inventory.api.schemas import ReservationIn, ReservationOut, ReturnIn
 from inventory.domain.reservations import (
     HISTORY,

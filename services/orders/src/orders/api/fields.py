@@ -1,9 +1,8 @@
 """The kinds of values that requests carry. Text is stripped, bounded, and could be printed on a label."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from chassis.card_numbers import holds_card_number
 from orders.domain.carts import MOST_OF_ONE
@@ -40,14 +39,3 @@ ProviderToken = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_no_card_number)
 ]
 """What the provider gave for a card or an account."""
-
-
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("should be between the years 1 and 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""RFC 3339 with its offset."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.conditional import VERSIONED, tag, unless_known
 from chassis.errors import UnavailableError
 from chassis.idempotency import IdempotentAlways, IdempotentAround
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
@@ -26,7 +27,6 @@ from orders.api.deps import (
     TillDep,
     checkout,
 )
-from orders.api.fields import Instant
 from orders.api.schemas import CancellationIn, EntryOut, OrderIn, OrderOut
 from orders.domain.addresses import AddressUnknownError
 from orders.domain.carts import CartEmptyError, CartNotFoundError

@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 
 from chassis.cursors import encode
 from chassis.errors import InvalidError, UnavailableError
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Paging, link_next
 from chassis.problems import responses
 from chassis.routing import Router
 from orders.api.deps import Staff
-from orders.api.fields import Instant
 from orders.api.schemas import DifferenceOut
 from orders.domain.reconciliation import MARGIN, Reconciler
 

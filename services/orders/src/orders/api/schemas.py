@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
 
+from chassis.instants import Instant
 from chassis.money_schema import MoneyField
 from orders.api.fields import (
     CartSecret,
     Country,
     CouponCode,
     Currency,
-    Instant,
     Line,
     Phone,
     PostalCode,

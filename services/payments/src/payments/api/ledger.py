@@ -4,8 +4,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
@@ -24,7 +25,7 @@ _SUMMARIES = {
     Account.REFUNDS: "What customers were given back.",
 }
 
-AsOf = Annotated[AwareDatetime | None, Query(description="As of this instant; now.")]
+AsOf = Annotated[Instant | None, Query(description="As of this instant; now.")]
 
 
 class Balances(BaseModel):

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
 from chassis.card_numbers import CardNumberRefusedError
+from chassis.instants import Instant
 from chassis.money import AmountTooLargeError
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
@@ -135,7 +135,7 @@ async def list_payments(
     paging: Paging,
     request: Request,
     response: Response,
-    as_of: Annotated[AwareDatetime | None, Query(description="As each was at this instant; as it is.")] = None,
+    as_of: Annotated[Instant | None, Query(description="As each was at this instant; as it is.")] = None,
 ) -> Page[PaymentOut]:
     """List payments, the oldest order first."""
     instant: datetime | None = as_of

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
+from chassis.instants import Instant
 from chassis.pagination import MalformedCursorError, Page, Paging, cut, link_next
 from chassis.problems import responses
 from chassis.routing import Router
@@ -68,7 +68,7 @@ async def list_operations(
     paging: Paging,
     request: Request,
     response: Response,
-    as_of: Annotated[AwareDatetime | None, Query(description="As things were at this instant; now.")] = None,
+    as_of: Annotated[Instant | None, Query(description="As things were at this instant; now.")] = None,
     authorisation_from: Annotated[Reference | None, Query(description="Those from this authorisation on.")] = None,
     authorisation_before: Annotated[Reference | None, Query(description="Those before this authorisation.")] = None,
 ) -> Page[OperationOut]:
