@@ -99,6 +99,13 @@ async def test_reason_that_is_no_code_is_not_kept(client: AsyncClient, pending: 
     assert (found["state"], found["decline_code"]) == ("declined", "unspecified")
 
 
+@pytest.mark.parametrize("name", ["4111111111111111", "ref 1", "", "x" * 129, "\0"])
+async def test_name_that_may_be_a_card_number_is_not_kept(client: AsyncClient, pending: Orders, name: str) -> None:
+    assert (await send(client, said(pending.order_id, provider_reference=name))).status_code == 204
+    found = await pending.read()
+    assert (found["state"], found["provider_reference"]) == ("authorised", None)
+
+
 async def test_second_webhook_changes_nothing(client: AsyncClient, pending: Orders) -> None:
     await send(client, said(pending.order_id))
     before = await pending.read()

@@ -13,7 +13,7 @@ from payments.domain.methods import Method, MethodKind
 from payments.domain.payments import PaymentState, Request
 from payments.domain.ports import ProviderOperation
 from payments.domain.services import RefundView
-from payments.domain.steps import Outcome, StepKind, StepState, Verdict, as_code
+from payments.domain.steps import Outcome, StepKind, StepState, Verdict, as_code, as_reference
 from payments.domain.views import BalanceView, EntryView, PaymentView
 
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,127}$")]
@@ -75,7 +75,7 @@ class WebhookIn(BaseModel):
     def outcome(self) -> Outcome:
         """Return what it says."""
         verdict = Verdict.APPROVED if self.state == "approved" else Verdict.REFUSED
-        return Outcome(verdict, as_code(self.code), self.provider_reference)
+        return Outcome(verdict, as_code(self.code), as_reference(self.provider_reference))
 
 
 class PaymentOut(BaseModel):

@@ -18,7 +18,7 @@ from chassis.money_schema import MoneyField
 from chassis.spans import Span
 from payments.domain.methods import Method
 from payments.domain.ports import ProviderOperation, ProviderSilentError
-from payments.domain.steps import Outcome, Verdict, as_code
+from payments.domain.steps import Outcome, Verdict, as_code, as_reference
 
 _VERDICTS = {"approved": Verdict.APPROVED, "refused": Verdict.REFUSED, "pending": Verdict.UNDECIDED}
 _PENDING = "operation-pending"
@@ -136,7 +136,7 @@ class HttpPaymentProvider:
         if self._live_only and not found.live:
             _log.error("provider is not live", reference=reference)
             raise ProviderSilentError("The provider says that no money moves there.")
-        return Outcome(_VERDICTS[found.state], as_code(found.code), found.provider_reference)
+        return Outcome(_VERDICTS[found.state], as_code(found.code), as_reference(found.provider_reference))
 
     def _strange(self, answer: Response, about: str) -> ProviderSilentError:
         """Say that an answer means nothing; what it said is for somebody to read, and repeats nothing personal."""

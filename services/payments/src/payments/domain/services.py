@@ -70,9 +70,10 @@ class Resolver:
         """Store an outcome, if it is news; return the payment as it stands then, None if it is nobody's."""
         async with self._units() as uow:
             payment = await uow.payments.find_by_reference(reference)
-            if payment is None:
+            # What was refused once may have been asked again meanwhile, under another reference.
+            step = next((each for each in payment.steps if each.reference == reference), None) if payment else None
+            if payment is None or step is None:
                 return None
-            step = next(each for each in payment.steps if each.reference == reference)
             payment.hear(step, outcome, self._clock.now())
             return PaymentView.of(payment)
 

@@ -16,6 +16,7 @@ LEASE = timedelta(seconds=10)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 60.0
+_REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -54,6 +55,14 @@ def as_code(reason: str | None) -> str | None:
     if reason is None or (_CODE.fullmatch(reason) and not holds_card_number(reason)):
         return reason
     return "unspecified"
+
+
+def as_reference(name: str) -> str | None:
+    """Return what the provider calls something, as it may be kept; None for what is no name, or like a card's number.
+
+    It is for people only. All that is asked is asked by our own reference.
+    """
+    return name if _REFERENCE.fullmatch(name) and not holds_card_number(name) else None
 
 
 @dataclass(frozen=True, slots=True)
