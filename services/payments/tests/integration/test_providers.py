@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from sqlalchemy import text
 
+from chassis.app import Service
+from chassis.database import Database
 from chassis.ids import uuid7
 from chassis.testing import eventually
 from services.payments.tests.integration.conftest import Orders
@@ -107,6 +110,22 @@ async def test_refused_capture_is_an_outcome_and_final(orders: Orders, token: st
     voided = await orders.void()
     assert (voided.status_code, voided.json()["state"]) == (200, "voided")
     assert await orders.bookings() == ["held", "released"]
+
+
+async def test_payment_stays_with_the_provider_it_was_begun_with(
+    service: Service, orders: Orders, provider: AsyncClient
+) -> None:
+    await orders.authorise()
+    database: Database = service.app.state.database
+    change = text("UPDATE payments SET provider = :name WHERE order_id = :order_id")
+    async with database.read() as connection:
+        await connection.execute(change, {"name": "former", "order_id": orders.order_id})
+    for _ in range(2):
+        assert (await orders.capture()).status_code == 202
+    assert (await provider.get(f"/v1/operations/{orders.order_id}-capture")).status_code == 404
+    async with database.read() as connection:
+        await connection.execute(change, {"name": "sandbox", "order_id": orders.order_id})
+    assert (await orders.insist(orders.capture)).json()["state"] == "captured"
 
 
 async def test_refused_void_holds_the_money_still(orders: Orders, provider: AsyncClient) -> None:

@@ -210,6 +210,12 @@ async def test_instant_beyond_the_calendar_is_refused(client: AsyncClient) -> No
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
+async def test_card_number_is_refused(client: AsyncClient) -> None:
+    answer = await Merchant(client, "tok_4111111111111111").authorise()
+    assert answer.status_code == 422
+    assert "4111" not in answer.text
+
+
 async def test_unknown_operation_is_not_found(client: AsyncClient) -> None:
     assert (await client.get("/v1/operations/nothing")).json()["code"] == "operation-not-found"
 

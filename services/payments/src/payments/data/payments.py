@@ -69,8 +69,9 @@ class SqlPaymentRepository:
         )
         rows = (await self._session.execute(claimed)).all()
         orders = {row.order_id for row in rows}
-        methods = select(payments.c.order_id, payments.c.kind, payments.c.token).where(payments.c.order_id.in_(orders))
-        known = {row.order_id: Method(row.kind, row.token) for row in await self._session.execute(methods)}
+        columns = (payments.c.order_id, payments.c.provider, payments.c.kind, payments.c.token)
+        found = await self._session.execute(select(*columns).where(payments.c.order_id.in_(orders)))
+        known = {row.order_id: row for row in found}
         return [_task(row, known[row.order_id]) for row in rows]
 
     async def postpone(self, task: Task, due_at: datetime) -> None:
@@ -87,15 +88,16 @@ class SqlPaymentRepository:
         return payment
 
 
-def _task(row: Any, method: Method) -> Task:
+def _task(row: Any, payment: Any) -> Task:
     return Task(
         step_id=row.id,
         order_id=row.order_id,
+        provider=payment.provider,
         kind=row.kind,
         reference=row.reference,
         authorisation=f"{row.order_id}-{StepKind.AUTHORISE}",
         amount=Money(row.amount_minor, row.currency),
-        method=method,
+        method=Method(payment.kind, payment.token),
         attempt=row.attempts,
         fence=row.fence,
     )

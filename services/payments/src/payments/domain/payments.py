@@ -274,6 +274,7 @@ class Payment:
         return Task(
             step_id=step.id,
             order_id=self.order_id,
+            provider=self.provider,
             kind=step.kind,
             reference=step.reference,
             authorisation=self._step(StepKind.AUTHORISE).reference,

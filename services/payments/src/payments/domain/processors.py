@@ -8,7 +8,7 @@ from typing import ClassVar
 from chassis.errors import ConflictError, InvalidError
 from chassis.money import Money
 from payments.domain.methods import Method, MethodKind, refuse_card_number
-from payments.domain.ports import PaymentProvider
+from payments.domain.ports import PaymentProvider, ProviderSilentError
 from payments.domain.steps import Outcome, StepKind, Task
 
 
@@ -63,9 +63,13 @@ class PaymentProcessor(ABC):
     async def perform(self, task: Task) -> Outcome:
         """Ask the provider, after the first time for what it knows already: it may just have been silent.
 
+        A payment stays with the provider that it was begun with: another one would say of anything that it never was.
+
         Raises:
-            ProviderSilentError: No answer.
+            ProviderSilentError: No answer, or nobody to ask.
         """
+        if task.provider != self._provider.name:
+            raise ProviderSilentError(f"It was paid over {task.provider}, and {self._provider.name} is asked here.")
         if task.attempt > 1:
             known = await self._provider.find(task.reference)
             if known is not None:

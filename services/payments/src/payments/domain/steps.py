@@ -81,6 +81,7 @@ class Task:
 
     step_id: UUID
     order_id: UUID
+    provider: str
     kind: StepKind
     reference: str
     authorisation: str

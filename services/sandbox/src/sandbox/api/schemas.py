@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from chassis.card_numbers import holds_card_number
 from chassis.money_schema import MoneyField
 from sandbox.domain.operations import Instruction, Kind, Operation, State
 
@@ -18,6 +19,12 @@ class PositiveMoney(MoneyField):
     amount: Annotated[int, Field(strict=True, ge=1, le=10**12, description="In minor units.")]
 
 
+def _no_card_number(token: str) -> str:
+    if holds_card_number(token):
+        raise ValueError("should be a token; this provider has no use for a card's number")
+    return token
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -28,7 +35,7 @@ class AuthorisationIn(_In):
     reference: Reference
     amount: PositiveMoney
     method: Literal["card", "paypal"]
-    token: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    token: Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_card_number)]
 
     def instruction(self) -> Instruction:
         """Return what it asks."""
