@@ -87,6 +87,8 @@ class Peers:
         self.stock: dict[str, int] = {}
         self.reservations: dict[str, Reservation] = {}
         self.payments: dict[str, Payment] = {}
+        self.older = False
+        """Whether they are of a release whose lists know nothing of ranges of orders."""
         self.elsewhere: list[str] = []
         """What the provider has taken that is no order's: its authorisations."""
         self.calls: list[tuple[str, str]] = []
@@ -226,8 +228,8 @@ class Peers:
     def _page(self, request: Request, listed: list[tuple[str, dict[str, Any]]]) -> Response:
         """Answer with one of the items that are listed under the ids of the orders asked for."""
         assert request.query_params["as_of"]
-        first = request.query_params.get("order_from", "")
-        before = request.query_params.get("order_before", "~")
+        asked = {} if self.older else request.query_params
+        first, before = asked.get("order_from", ""), asked.get("order_before", "~")
         items = [item for order_id, item in listed if first <= order_id < before]
         place = int(request.query_params.get("cursor") or 0)
         following = str(place + 1) if place + 1 < len(items) else None

@@ -1,8 +1,8 @@
 """A stretch of keys: how services that keep something under the same key ask each other for a part of it."""
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Any)
 
 
 class Span(NamedTuple, Generic[K]):
@@ -10,3 +10,7 @@ class Span(NamedTuple, Generic[K]):
 
     first: K | None = None
     before: K | None = None
+
+    def covers(self, key: K) -> bool:
+        """Tell whether a key is one of them."""
+        return (self.first is None or key >= self.first) and (self.before is None or key < self.before)

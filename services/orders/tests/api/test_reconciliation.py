@@ -128,6 +128,15 @@ async def test_comparison_goes_through_the_orders_page_by_page(
     ]
 
 
+async def test_pages_are_right_while_peers_are_of_the_release_before(
+    client: AsyncClient, service: Service, as_staff: dict[str, str], history: dict[str, str], peers: Peers
+) -> None:
+    await rest(service)
+    peers.older = True
+    found = await pages(client, as_staff, limit=2)
+    assert [(page["orders"], page["differences"]) for page in found] == [(2, []), (2, []), (1, [])]
+
+
 @pytest.mark.parametrize("cursor", ["nonsense", "WzFd"])
 async def test_cursor_of_another_list_is_refused(client: AsyncClient, as_staff: dict[str, str], cursor: str) -> None:
     answer = await client.get("/v1/reconciliation", params={"cursor": cursor}, headers=as_staff)
