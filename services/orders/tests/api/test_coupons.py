@@ -44,6 +44,23 @@ async def test_coupon_is_made_changed_and_removed(client: AsyncClient, as_staff:
     assert (await client.get("/v1/coupons/SPRING", headers=as_staff)).json()["code"] == "coupon-not-found"
 
 
+async def test_coupon_that_several_make_at_once_is_made_once(client: AsyncClient, as_staff: dict[str, str]) -> None:
+    answers = await asyncio.gather(*(put(client, as_staff, "RACE", percent=each) for each in range(1, 9)))
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 428: 7}
+
+
+async def test_coupon_that_an_order_did_not_use_stays_in_the_cart(
+    client: AsyncClient, service: Service, worker: SagaWorker, shop: Shop, as_staff: dict[str, str], peers: Peers
+) -> None:
+    await put(client, as_staff, percent=10)
+    cart_id = await shop.cart(**{peers.sell("A", price=1000): 1})
+    await shop.order(cart_id)
+    await redeem(shop, cart_id)
+    await work(service, worker)
+    cart = (await client.get(f"/v1/carts/{cart_id}", headers=shop.headers)).json()
+    assert (cart["coupon"], cart["lines"]) == ("SPRING", [])
+
+
 @pytest.mark.parametrize(
     "terms", [{}, {"percent": 0}, {"percent": 101}, {"percent": 5, "amount": EUR5}, {"percent": 5, "uses": 0}]
 )

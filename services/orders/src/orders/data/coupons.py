@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Database
@@ -27,13 +28,14 @@ class SqlCouponRepository:
         row = found.one_or_none()
         return None if row is None else Coupon._make(row)
 
-    async def put(self, coupon: Coupon) -> None:
-        """Keep a new one, or the changed one that was found before."""
-        values = coupon._asdict()
-        if coupon.version == 1:
-            await self._session.execute(insert(coupons).values(values))
-        else:
-            await self._session.execute(update(coupons).where(coupons.c.code == coupon.code).values(values))
+    async def add(self, coupon: Coupon) -> bool:
+        """Keep a new one, after whoever else makes it at this moment; see the port."""
+        added = insert(coupons).values(coupon._asdict()).on_conflict_do_nothing().returning(coupons.c.code)
+        return await self._session.scalar(added) is not None
+
+    async def change(self, coupon: Coupon) -> None:
+        """Keep the changed one that was found before."""
+        await self._session.execute(update(coupons).where(coupons.c.code == coupon.code).values(coupon._asdict()))
 
     async def use(self, code: str) -> None:
         """Count an order that was placed with it."""

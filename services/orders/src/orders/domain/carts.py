@@ -112,9 +112,10 @@ class Cart:
         self._become({}, now)
         self.merged_into = cart_id
 
-    def forget_bought(self, bought: Iterable[tuple[str, int]], now: datetime) -> None:
-        """Take out what an order has brought, and the coupon; what was added meanwhile stays."""
-        self.redeem(None, now)
+    def forget_bought(self, bought: Iterable[tuple[str, int]], coupon: str | None, now: datetime) -> None:
+        """Take out what an order has brought, and the coupon it used; what was added meanwhile stays."""
+        if coupon == self.coupon:
+            self.redeem(None, now)
         lines = dict(self.lines)
         for sku, quantity in bought:
             lines[sku] = lines.get(sku, 0) - quantity

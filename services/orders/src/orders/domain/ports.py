@@ -97,8 +97,12 @@ class CouponRepository(Protocol):
         """Return the coupon, or None."""
         ...
 
-    async def put(self, coupon: Coupon) -> None:
-        """Keep a new one (of version 1), or the changed one that was found before."""
+    async def add(self, coupon: Coupon) -> bool:
+        """Keep a new one; False if somebody else has made one of this code by now."""
+        ...
+
+    async def change(self, coupon: Coupon) -> None:
+        """Keep the changed one that was found before."""
         ...
 
     async def use(self, code: str) -> None:

@@ -110,12 +110,14 @@ class CouponService:
 
     async def put(self, code: str, terms: Terms, unchanged: Callable[[int], None]) -> Coupon:
         """Make a coupon, or change the one that ``unchanged`` accepts the version of."""
-        known = await self._uow.coupons.find(code)
-        if known is not None:
-            unchanged(known.version)
-        coupon = Coupon(code, known.version + 1 if known else 1, terms, known.used if known else 0)
-        await self._uow.coupons.put(coupon)
-        return coupon
+        while (known := await self._uow.coupons.find(code)) is None:
+            new = Coupon(code, 1, terms, 0)
+            if await self._uow.coupons.add(new):
+                return new
+        unchanged(known.version)
+        changed = Coupon(code, known.version + 1, terms, known.used)
+        await self._uow.coupons.change(changed)
+        return changed
 
     async def remove(self, code: str) -> None:
         """Have it no more."""
@@ -315,7 +317,7 @@ class SagaService:
     async def _after_confirmation(self, order: Order, now: datetime) -> None:
         cart = await self._uow.carts.find(order.cart_id)
         if cart is not None:
-            cart.forget_bought(order.lines, now)
+            cart.forget_bought(order.lines, order.coupon, now)
         if order.cancel_requested_at is not None:
             # Somebody wanted it after the capture had begun: it is undone now that all of it is there.
             await self._uow.sagas.add(reversal_of(order, now))
