@@ -9,7 +9,12 @@ from tradewind.api import Answer, Api, UnreachableError
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
-_PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+_PASSING = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 
 
 class StaffApi:
@@ -31,6 +36,7 @@ class StaffApi:
         Raises:
             UnreachableError: The system, or whom it asked, is away for longer than a moment.
         """
+        renewed = False
         for attempt in range(_ATTEMPTS):
             sent = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
             try:
@@ -39,8 +45,8 @@ class StaffApi:
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
-                if answer.status == HTTPStatus.UNAUTHORIZED and attempt == 0:
-                    self._token = self._new_token()
+                if answer.status == HTTPStatus.UNAUTHORIZED and not renewed:
+                    self._token, renewed = self._new_token(), True
                     continue
                 if answer.status not in _PASSING:
                     return answer
