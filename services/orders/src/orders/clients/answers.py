@@ -77,4 +77,5 @@ def _by_state(response: httpx.Response, good: frozenset[str], bad: Mapping[str, 
         return Done()
     if state in bad:
         return Refused(bad[state], document.get("decline_code") or f"The state is {state}.")
-    return Later(f"the state is {state}", 1)
+    why = document.get("code")
+    return Later(f"the state is {state}: {why}" if why else f"the state is {state}", 1)

@@ -2,8 +2,9 @@
 
 An order whose saga ran at that instant is left out: it is between two states, and that is nobody's mistake.
 
-It goes through the orders page by page, and asks every book for what it has between a page's first and last order. So
-it costs no more memory for a million orders than for a hundred, and what belongs to no order is found all the same.
+It goes through the orders page by page, and asks every book for what it has between a page's first and last order. So a
+page costs the same among a million orders as among a hundred, and what belongs to no order is found all the same; only
+where orders has lost many that the books know, a page holds all of those.
 """
 
 from collections import Counter
