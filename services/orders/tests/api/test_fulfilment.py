@@ -151,6 +151,44 @@ async def test_whole_refund_and_a_cancellation_give_nothing_twice(
     assert peers.stock["MUG"] == 1000
 
 
+async def test_returns_after_a_refusal_are_worth_the_line_and_no_more(
+    client: AsyncClient, service: Service, worker: SagaWorker, shop: Shop, as_staff: dict[str, str], peers: Peers
+) -> None:
+    await client.put("/v1/coupons/TENTH", json={"percent": 10}, headers=as_staff)
+    cart_id = await shop.cart(**{peers.sell("MUG", price=333): 3})
+    await client.put(f"/v1/carts/{cart_id}/coupon", json={"code": "TENTH"}, headers=shop.headers)
+    order = (await shop.order(cart_id)).json()
+    desk = Desk(client, as_staff, order["id"])
+    await work(service, worker)
+    await desk.ship(3)
+    [total] = [line["total"]["amount"] for line in order["lines"]]
+    assert total % 3
+    first, second = [(await desk.send_back(1)).json()["id"] for _ in range(2)]
+    await desk.post(f"/returns/{first}/refusal")
+    others = [(await desk.send_back(1)).json()["id"] for _ in range(2)]
+    accepted = [await desk.post(f"/returns/{each}/acceptance", {}) for each in (second, *others)]
+    assert sum(each.json()["amount"]["amount"] for each in accepted) == total
+    await work(service, worker)
+    assert sum(peers.payments[order["id"]].refunds.values()) == total
+
+
+@pytest.mark.parametrize("restock", [True, False])
+async def test_return_is_worth_no_more_than_is_left(
+    desk: Desk, service: Service, worker: SagaWorker, shop: Shop, peers: Peers, *, restock: bool
+) -> None:
+    await desk.ship(3)
+    announced = [(await desk.send_back(each)).json()["id"] for each in (2, 1)]
+    goodwill = {"amount": {"amount": 1500, "currency": "EUR"}, "reason": "Late."}
+    assert (await desk.post("/refunds", goodwill)).status_code == 202
+    for each, amount in zip(announced, (1890, 0), strict=True):
+        accepted = await desk.post(f"/returns/{each}/acceptance", {"restock": restock})
+        assert (accepted.status_code, accepted.json()["amount"]["amount"]) == (202, amount)
+    await work(service, worker)
+    assert {each["state"] for each in (await shop.read(desk.order_id))["returns"]} == {"refunded"}
+    assert sum(peers.payments[desk.order_id].refunds.values()) == 3390
+    assert peers.stock["MUG"] == (1000 if restock else 997)
+
+
 async def test_fulfilment_is_staffs(desk: Desk, shop: Shop, as_bob: dict[str, str]) -> None:
     assert (await desk.ship(3, **shop.headers)).status_code == 403
     assert (await desk.ship(3)).status_code == 201

@@ -85,7 +85,7 @@ async def request_return(
     status_code=202,
     response_model=ReturnOut,
     dependencies=[Staff],
-    responses=responses(OrderNotFoundError, ReturnNotFoundError, ReturnDecidedError, RefundTooLargeError),
+    responses=responses(OrderNotFoundError, ReturnNotFoundError, ReturnDecidedError),
 )
 async def accept_return(
     order_id: UUID,
@@ -96,7 +96,10 @@ async def accept_return(
     orders: Orders,
     once: IdempotentAlways,
 ) -> Return:
-    """Take the pieces back: their money goes back, and they into the stock if they can be sold again; staff only."""
+    """Take the pieces back: their money goes back, and they into the stock if they can be sold again; staff only.
+
+    The amount is settled now, and is less than was announced where other money has gone back meanwhile.
+    """
     return await once(
         lambda: service.decide_return(order_id, return_id, accept=True, restock=body.restock, by=person.role),
         again=lambda found: _return(orders, order_id, found),

@@ -1,5 +1,6 @@
 """The order: what was bought at which price, what has become of it, and who did that."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +84,7 @@ RUNNING = frozenset(
 """The checkout is under way."""
 CANCELLABLE = RUNNING | {OrderStatus.CONFIRMED}
 SHIPPABLE = frozenset({OrderStatus.CONFIRMED, OrderStatus.PARTLY_SHIPPED})
+_TAKEN_BACK = frozenset({ReturnState.ACCEPTED, ReturnState.REFUNDED})
 PAID = frozenset({OrderStatus.CONFIRMED, OrderStatus.PARTLY_SHIPPED, OrderStatus.SHIPPED, OrderStatus.DELIVERED})
 """Captured and committed, and not undone."""
 
@@ -231,7 +233,7 @@ class Order:
     @property
     def refunded(self) -> Money:
         """What has gone back or is on its way."""
-        back = [each.amount for each in self.returns if each.state in (ReturnState.ACCEPTED, ReturnState.REFUNDED)]
+        back = [each.amount for each in self.returns if each.state in _TAKEN_BACK]
         return Money.total([*back, *(each.amount for each in self.refunds)], self.currency)
 
     def request_return(self, lines: Pieces, reason: str, now: datetime) -> Return:
@@ -246,13 +248,8 @@ class Order:
         left.subtract(back)
         if len(self.returns) >= MOST_RETURNS or any(wanted[sku] > left[sku] for sku in wanted):
             raise ReturnTooLargeError("More would come back than was shipped.", left=dict(+left))
-        paid = {line.sku: line for line in self.quote.lines}
-        amounts = (
-            share(paid[sku].total, paid[sku].quantity, before=back[sku], now=quantity)
-            for sku, quantity in wanted.items()
-        )
-        amount = Money.total(amounts, self.currency)
-        announced = Return(uuid7(), tuple(sorted(wanted.items())), amount, reason, ReturnState.REQUESTED, now)
+        pieces = tuple(sorted(wanted.items()))
+        announced = Return(uuid7(), pieces, self._worth(pieces, back), reason, ReturnState.REQUESTED, now)
         self.returns = (*self.returns, announced)
         self._note(now)
         return announced
@@ -271,18 +268,22 @@ class Order:
     def decide_return(self, return_id: UUID, *, accept: bool, restock: bool, by: str, now: datetime) -> Return:
         """Take pieces back, and have their money go back; or not.
 
+        What they are worth is said for good here: a return that was declined is worth nothing to those after it, and no
+        more goes back than is left of what was paid.
+
         Raises:
             ReturnNotFoundError: There is none.
             ReturnDecidedError: It was decided before.
-            RefundTooLargeError: Too much has gone back already.
         """
         announced = self.find_return(return_id)
         if announced.state is not ReturnState.REQUESTED:
             raise ReturnDecidedError(f"It is {announced.state}.", return_id=str(return_id))
+        amount = announced.amount
         if accept:
-            self._afford(announced.amount)
+            back = count(*(each.lines for each in self.returns if each.state in _TAKEN_BACK))
+            amount = min(self._worth(announced.lines, back), self._left)
         state = ReturnState.ACCEPTED if accept else ReturnState.DECLINED
-        decided = replace(announced, state=state, restock=restock, decided_at=now)
+        decided = replace(announced, state=state, restock=restock, amount=amount, decided_at=now)
         self._put_return(decided)
         self.remark(by, f"Return {return_id} was {state}.", now)
         return decided
@@ -300,7 +301,8 @@ class Order:
         """
         if self.status not in PAID or self.cancel_requested_at is not None:
             raise RefundTooLargeError(f"The order is {self.status}.", left=0)
-        self._afford(amount)
+        if self._left < amount:
+            raise RefundTooLargeError("More would go back than was paid.", left=self._left.amount_minor)
         refund = Refund(uuid7(), amount, reason, now)
         self.refunds = (*self.refunds, refund)
         self.remark(by, f"Refund: {reason}", now)
@@ -311,10 +313,17 @@ class Order:
         self.refunds = tuple(replace(each, refunded_at=now) if each.id == refund_id else each for each in self.refunds)
         self._tell_refund(refund_id, next(each.amount for each in self.refunds if each.id == refund_id), now)
 
-    def _afford(self, amount: Money) -> None:
-        left = self.quote.total - self.refunded
-        if left < amount:
-            raise RefundTooLargeError("More would go back than was paid.", left=left.amount_minor)
+    @property
+    def _left(self) -> Money:
+        return self.quote.total - self.refunded
+
+    def _worth(self, pieces: Pieces, back: Counter[str]) -> Money:
+        """Return the share of pieces in what was paid for their lines, after those that are ``back``."""
+        paid = {line.sku: line for line in self.quote.lines}
+        amounts = (
+            share(paid[sku].total, paid[sku].quantity, before=back[sku], now=quantity) for sku, quantity in pieces
+        )
+        return Money.total(amounts, self.currency)
 
     def _put_return(self, changed: Return) -> None:
         self.returns = tuple(changed if each.id == changed.id else each for each in self.returns)

@@ -52,7 +52,10 @@ class ReturnState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Pieces that come back. ``amount`` is their share of what was paid for their lines; shipping is not in it."""
+    """Pieces that come back. ``amount`` is their share of what was paid for their lines; shipping is not in it.
+
+    Until the return is accepted, that is what it would be worth if all that were announced before it were accepted.
+    """
 
     id: UUID
     lines: Pieces
