@@ -112,6 +112,27 @@ async def test_refused_capture_is_an_outcome_and_final(orders: Orders, token: st
     assert await orders.bookings() == ["held", "released"]
 
 
+async def test_refused_refund_is_tried_again_when_it_is_asked_for_again(orders: Orders, provider: AsyncClient) -> None:
+    await orders.authorise()
+    await orders.insist(orders.capture)
+    by_hand = {
+        "reference": f"{orders.order_id}-by-hand",
+        "authorisation": f"{orders.order_id}-authorise",
+        "amount": {"amount": 1800, "currency": "EUR"},
+    }
+    assert (await provider.post("/v1/refunds", json=by_hand)).json()["state"] == "approved"
+    refund_id = uuid7()
+    for times in (1, 2):
+        refused = await orders.refund(500, refund_id)
+        assert (refused.status_code, refused.json()["state"], refused.json()["code"]) == (
+            200, "refused", "refund-too-large",
+        )  # fmt: skip
+        reference = f"{orders.order_id}-refund-{refund_id}{'' if times == 1 else '-2'}"
+        assert (await provider.get(f"/v1/operations/{reference}")).json()["state"] == "refused"
+    assert (await orders.insist(partial(orders.refund, 200))).json()["state"] == "refunded"
+    assert await orders.bookings() == ["held", "captured", "refunded"]
+
+
 async def test_payment_stays_with_the_provider_it_was_begun_with(
     service: Service, orders: Orders, provider: AsyncClient
 ) -> None:

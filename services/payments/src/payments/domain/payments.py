@@ -225,7 +225,7 @@ class Payment:
         return self._begin(StepKind.VOID, PaymentState.VOIDING, self.amount, now)
 
     def refund(self, refund_id: UUID, amount: Money, now: datetime) -> Step:
-        """Give back what was taken, or a part of it.
+        """Give back what was taken, or a part of it; if that was refused, try it again.
 
         Raises:
             PaymentDiffersError: This refund was asked for with another amount.
@@ -234,9 +234,10 @@ class Payment:
             RefundRefusedError: It has another currency.
         """
         name = f"{StepKind.REFUND}-{refund_id}"
-        if known := self._find(name):
-            if known.amount != amount:
-                raise PaymentDiffersError(order_id=str(self.order_id), refund_id=str(refund_id))
+        known = self._find(name)
+        if known and known.amount != amount:
+            raise PaymentDiffersError(order_id=str(self.order_id), refund_id=str(refund_id))
+        if known and known.state is not StepState.REFUSED:
             return known
         if self.state is not PaymentState.CAPTURED:
             raise PaymentNotCapturedError(order_id=str(self.order_id))
@@ -245,10 +246,13 @@ class Payment:
         left = self.captured_minor - self._promised_minor()
         if amount.amount_minor > left:
             raise RefundTooLargeError(left={"amount": left, "currency": self.currency})
-        step = Step(self.order_id, name, StepKind.REFUND, amount, now)
-        self.steps.append(step)
+        if known:
+            known.reopen(now)
+        else:
+            known = Step(self.order_id, name, StepKind.REFUND, amount, now)
+            self.steps.append(known)
         self._touch(now)
-        return step
+        return known
 
     def find_refund(self, refund_id: UUID) -> Step:
         """Return a refund.

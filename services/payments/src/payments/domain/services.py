@@ -143,9 +143,9 @@ class PaymentService:
         async with self._units() as uow:
             now = self._clock.now()
             payment = await uow.payments.get(order_id)
-            before = len(payment.steps)
+            under_way = {each.id for each in payment.steps if each.state is not StepState.REFUSED}
             step = payment.refund(refund_id, amount, now)
-            begun = len(payment.steps) > before
+            begun = step.id not in under_way
             if begun and payment.kind is not None:
                 self._processors[payment.kind].check_refund(payment.created_at, now)
             task = self._claim(payment, step, now, begun=begun)
